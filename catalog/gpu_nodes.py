@@ -1,0 +1,28 @@
+"""How GPU nodes are marked, and what must tolerate the mark.
+
+The node group writes the taint and the labels; every pod that must run there
+takes its toleration and its selector from here.
+"""
+
+from types import MappingProxyType
+
+GPU_RESOURCE = "nvidia.com/gpu"
+EFA_RESOURCE = "vpc.amazonaws.com/efa"
+
+TAINT_KEY = "nvidia.com/gpu"
+TAINT_VALUE = "present"
+TAINT_EFFECT = "NoSchedule"
+
+# The operator's own daemonsets tolerate exactly this key; any other taint would
+# leave them at zero pods without an error.
+TOLERATION = MappingProxyType({"key": TAINT_KEY, "operator": "Exists", "effect": TAINT_EFFECT})
+
+NODE_SELECTOR = MappingProxyType({"moe-serving/node": "gpu"})
+
+NODE_LABELS = MappingProxyType(
+    {
+        **NODE_SELECTOR,
+        "nvidia.com/gpu.present": "true",
+        "vpc.amazonaws.com/efa.present": "true",
+    }
+)

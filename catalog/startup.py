@@ -1,0 +1,20 @@
+"""How long a model server may take before it answers.
+
+A start-up probe that gives up too early kills a pod that was still loading:
+the same download begins again, for ever, on a node that costs money.
+"""
+
+import math
+
+from catalog.instance_types import MIB
+from catalog.memory_fit import BYTES_PER_PARAMETER
+from catalog.models import MoeModel
+
+INITIALISATION_S = 900
+"""torch.compile, CUDA graphs and NCCL set-up after the weights are there, generously."""
+
+
+def startup_budget_s(model: MoeModel, *, weights_mib_per_s: int) -> int:
+    """Seconds from container start to a first healthy answer, in the worst case."""
+    download_s = model.parameters * BYTES_PER_PARAMETER / MIB / weights_mib_per_s
+    return math.ceil(download_s) + INITIALISATION_S

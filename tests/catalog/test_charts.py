@@ -1,0 +1,34 @@
+import pytest
+
+from catalog import charts
+from components import gpu_operator, monitoring
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [
+        (charts.GPU_OPERATOR, gpu_operator.values()),
+        (charts.EFA_DEVICE_PLUGIN, gpu_operator.efa_values()),
+        (charts.KUBE_PROMETHEUS_STACK, monitoring.values()),
+    ],
+    ids=lambda value: value.name if isinstance(value, charts.Chart) else "",
+)
+def test_the_real_chart_knows_every_value_that_we_send(chart, values) -> None:  # type: ignore[no-untyped-def]
+    assert charts.unknown_values(chart, values) == []
+
+
+def test_a_misspelt_key_is_found_at_any_depth() -> None:
+    values = {
+        "devicePlugins": {"enabled": True},
+        "dcgmExporter": {"config": {"nam": "x"}, "serviceMonitor": {"enabld": True}},
+    }
+    assert charts.unknown_values(charts.GPU_OPERATOR, values) == [
+        "dcgmExporter.config.nam",
+        "dcgmExporter.serviceMonitor.enabld",
+        "devicePlugins",
+    ]
+
+
+def test_free_maps_and_subcharts_are_left_alone() -> None:
+    values = {"grafana": {"anything": {"goes": 1}}, "commonLabels": {"team": "x"}}
+    assert charts.unknown_values(charts.KUBE_PROMETHEUS_STACK, values) == []
