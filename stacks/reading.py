@@ -1,0 +1,197 @@
+"""Reads a stack's settings, and says what is wrong with them in one message.
+
+A stack file is Pulumi's own: `config:` with one key a section,
+`moe-serving:<section>`. Inside the engine the values come from Pulumi's
+configuration (so `--config` works); outside it from the file.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stacks.settings import Settings
+
+PROJECT = "moe-serving"
+STACKS_DIR = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a stack file; `line` is 1-based, None where it has none."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}"
+
+
+class SettingsError(Exception):
+    """A stack's settings are refused; `problems` holds every reason."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def stack_names() -> list[str]:
+    """Stacks that have a file, in alphabetical order."""
+    prefix, suffix = "Pulumi.", ".yaml"
+    files = STACKS_DIR.glob(f"{prefix}*{suffix}")
+    return sorted(file.name.removeprefix(prefix).removesuffix(suffix) for file in files)
+
+
+def stack_file(stack: str) -> Path:
+    return STACKS_DIR / f"Pulumi.{stack}.yaml"
+
+
+def from_file(stack: str) -> Settings:
+    """The settings of `stack`, read from its file; raises SettingsError."""
+    path = stack_file(stack)
+    name = _display_name(path)
+    if not path.exists():
+        close = difflib.get_close_matches(stack, stack_names(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        allowed = f"no such stack; stacks are {', '.join(stack_names())}{hint}"
+        raise SettingsError([Problem(name, None, stack, allowed)])
+    config = _config_of(path)
+    return validated(config, path)
+
+
+def from_pulumi_config(values: Mapping[str, str], stack: str) -> Settings:
+    """The settings of `stack` from Pulumi's configuration map; raises SettingsError.
+
+    `values` is the engine's flat map: `moe-serving:<section>` to JSON text.
+    """
+    path = stack_file(stack)
+    sections: dict[str, Any] = {}
+    for key, text in values.items():
+        if key.startswith(f"{PROJECT}:"):
+            try:
+                sections[key] = json.loads(text)
+            except json.JSONDecodeError:
+                sections[key] = text
+    return validated(sections, path)
+
+
+def validated(config: Mapping[str, Any], path: Path) -> Settings:
+    """Settings from `moe-serving:<section>` keys; `path` is named in errors."""
+    prefix = f"{PROJECT}:"
+    sections = {
+        key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)
+    }
+    try:
+        # JSON mode: lists may become tuples, and nothing else is converted.
+        return Settings.model_validate_json(json.dumps(sections))
+    except ValidationError as error:
+        lines = _Lines(path)
+        problems = [_problem(details, path, lines) for details in error.errors()]
+        raise SettingsError(problems) from None
+
+
+def _config_of(path: Path) -> Mapping[str, Any]:
+    try:
+        document = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        reason = getattr(error, "problem", None) or str(error)
+        problem = Problem(_display_name(path), line, "(file)", f"not valid YAML: {reason}")
+        raise SettingsError([problem]) from None
+    config = document.get("config") if isinstance(document, Mapping) else None
+    if not isinstance(config, Mapping):
+        problem = Problem(
+            _display_name(path), None, "config", "missing; allowed: a map of sections"
+        )
+        raise SettingsError([problem])
+    return config
+
+
+def _display_name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+class _Lines:
+    """Line numbers of keys in a stack file, best effort: the message stands without."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._config = YAML().load(path)["config"]
+        except (OSError, YAMLError, KeyError, TypeError):
+            self._config = None
+
+    def of(self, location: tuple[str | int, ...]) -> int | None:
+        node, line = self._config, None
+        for depth, part in enumerate(location):
+            key = f"{PROJECT}:{part}" if depth == 0 else part
+            try:
+                line = node.lc.data[key][0] + 1
+                node = node[key]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                break
+        return line
+
+
+def _problem(details: ErrorDetails, path: Path, lines: _Lines) -> Problem:
+    location = details["loc"]
+    context = details.get("ctx", {})
+    value: object = details["input"]
+    match details["type"]:
+        case "not_allowed":
+            location = (*location, *str(context["key"]).split("."))
+            message = f"{context['value']} is not allowed; allowed: {context['allowed']}"
+        case "extra_forbidden":
+            message = _unknown_key(location)
+        case "missing":
+            message = f"missing; {_description(location)}"
+        case "value_error":
+            message = f"{context['error']}"
+        case _:
+            message = (
+                f"{json.dumps(value, default=str)} is not allowed; allowed: {_allowed(details)}"
+            )
+    key = ".".join(str(part) for part in location)
+    return Problem(_display_name(path), lines.of(location), f"{PROJECT}:{key}", message)
+
+
+def _allowed(details: ErrorDetails) -> str:
+    text = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
+    description = _description(details["loc"])
+    return f"{text}. {description}" if description else text
+
+
+def _unknown_key(location: tuple[str | int, ...]) -> str:
+    parent = _model_at(location[:-1])
+    known = list(parent.model_fields) if parent else []
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"unknown key; {hint}allowed: {', '.join(known)}"
+
+
+def _model_at(location: tuple[str | int, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] = Settings
+    for part in location:
+        field = model.model_fields.get(str(part))
+        annotation: object = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return None
+        model = annotation
+    return model
+
+
+def _description(location: tuple[str | int, ...]) -> str:
+    names = [part for part in location if isinstance(part, str)]
+    parent = _model_at(tuple(names[:-1]))
+    field = parent.model_fields.get(names[-1]) if parent and names else None
+    return (field.description or "") if field else ""
