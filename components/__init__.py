@@ -1,0 +1,1 @@
+"""Pulumi components: one file, one component, its arguments and its outputs."""

@@ -1,0 +1,39 @@
+"""The PrometheusRule: the alerts of the catalogue, where Prometheus finds them."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes import apiextensions, meta
+
+from catalog.alert_rules import RULE_NAME, AlertThresholds, rule_groups
+from components.monitoring import NAMESPACE, RELEASE_LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsArgs:
+    thresholds: AlertThresholds
+    runbook_base_url: str
+
+
+class Alerts(pulumi.ComponentResource):
+    """Outputs: how many alerts the rule has."""
+
+    count: int
+
+    def __init__(
+        self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("moe-serving:index:Alerts", name, None, opts)
+        groups = rule_groups(args.thresholds, args.runbook_base_url)
+        self.count = sum(len(group["rules"]) for group in groups)
+        apiextensions.CustomResource(
+            name,
+            api_version="monitoring.coreos.com/v1",
+            kind="PrometheusRule",
+            metadata=meta.v1.ObjectMetaArgs(
+                name=RULE_NAME, namespace=NAMESPACE, labels=dict(RELEASE_LABEL)
+            ),
+            spec={"groups": groups},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"count": self.count})

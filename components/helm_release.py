@@ -1,0 +1,50 @@
+"""A third-party chart as a Helm release: pinned, waited for, with no misspelt value."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes import helm
+
+from catalog import charts
+
+MIRROR = "MOE_CHART_MIRROR"
+"""Environment variable: a folder or an `oci://` prefix to take all charts from."""
+
+
+def release(
+    name: str,
+    chart: charts.Chart,
+    *,
+    version: str,
+    namespace: pulumi.Input[str],
+    values: Mapping[str, Any],
+    parent: pulumi.Resource,
+    depends_on: Sequence[pulumi.Resource] = (),
+) -> helm.v3.Release:
+    """Install `chart`; a ValueError names the keys of `values` that it does not know."""
+    unknown = charts.unknown_values(chart, values)
+    if unknown:
+        raise ValueError(
+            f"chart {chart.name} knows no value {', '.join(unknown)}:"
+            f" Helm would ignore it in silence (catalog/chart_values/{chart.name}.json)"
+        )
+    mirror = os.environ.get(MIRROR)
+    source = f"{mirror.rstrip('/')}/{chart.name}" if mirror else chart.name
+    repository = None if mirror else helm.v3.RepositoryOptsArgs(repo=chart.repository)
+    return helm.v3.Release(
+        name,
+        helm.v3.ReleaseArgs(
+            name=chart.name,
+            chart=source,
+            version=version,
+            repository_opts=repository,
+            namespace=namespace,
+            values=values,
+            # A half-installed chart is removed, so that the next `up` starts clean.
+            atomic=True,
+            timeout=900,
+        ),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+    )

@@ -1,0 +1,81 @@
+"""Prometheus and its operator, and the list of what DCGM collects from the GPUs."""
+
+from dataclasses import dataclass
+from importlib import resources
+
+import pulumi
+from pulumi_kubernetes import core, helm, meta
+
+from catalog import charts
+from components.helm_release import release
+from stacks.settings import ChartSettings
+
+RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
+"""Prometheus selects the monitors and rules that carry this label, in every namespace."""
+
+NAMESPACE = "monitoring"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringArgs:
+    charts: ChartSettings
+
+
+class Monitoring(pulumi.ComponentResource):
+    """Outputs: the release, on which every ServiceMonitor and PrometheusRule depends."""
+
+    release: helm.v3.Release
+
+    def __init__(
+        self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("moe-serving:index:Monitoring", name, None, opts)
+        namespace = core.v1.Namespace(
+            f"{name}-namespace",
+            metadata=meta.v1.ObjectMetaArgs(
+                name=NAMESPACE,
+                labels={
+                    # node-exporter reads the host.
+                    "pod-security.kubernetes.io/enforce": "privileged",
+                },
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.release = release(
+            name,
+            charts.KUBE_PROMETHEUS_STACK,
+            version=args.charts.kube_prometheus_stack,
+            namespace=namespace.metadata.name,
+            values=values(),
+            parent=self,
+        )
+        self.register_outputs({"release": self.release.name})
+
+
+def values() -> dict[str, object]:
+    """Values of kube-prometheus-stack.
+
+    EKS runs etcd, the scheduler and the controller manager out of reach, so
+    their scrape jobs would alert for ever. Grafana stays off: it would come
+    with a password that is the same everywhere.
+    """
+    return {
+        "commonLabels": dict(RELEASE_LABEL),
+        "grafana": {"enabled": False},
+        "kubeControllerManager": {"enabled": False},
+        "kubeEtcd": {"enabled": False},
+        "kubeScheduler": {"enabled": False},
+        "prometheus": {
+            "prometheusSpec": {
+                "retention": "15d",
+                "ruleSelector": {"matchLabels": dict(RELEASE_LABEL)},
+                "serviceMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
+                "podMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
+            }
+        },
+    }
+
+
+def dcgm_collectors() -> str:
+    """The CSV that dcgm-exporter reads."""
+    return (resources.files("catalog") / "dcgm_metrics.csv").read_text()
