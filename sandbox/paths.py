@@ -1,0 +1,145 @@
+"""Where the sandbox keeps things: a folder in the checkout, and a cache that checkouts share."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+"""The checkout (or the folder of an installed copy) from which `import sandbox` works."""
+
+OWNER_ONLY_FOLDER = 0o700
+OWNER_ONLY_FILE = 0o600
+
+
+@dataclass(frozen=True)
+class SandboxPaths:
+    """The layout of one sandbox. `root` is the checkout; everything lies in `root/.sandbox`."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".sandbox"
+
+    @property
+    def bin(self) -> Path:
+        return self.state / "bin"
+
+    @property
+    def pki(self) -> Path:
+        return self.state / "pki"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def processes(self) -> Path:
+        return self.state / "processes"
+
+    @property
+    def config(self) -> Path:
+        return self.state / "config"
+
+    @property
+    def etcd(self) -> Path:
+        return self.state / "etcd"
+
+    @property
+    def aws(self) -> Path:
+        return self.state / "aws"
+
+    @property
+    def journal(self) -> Path:
+        return self.aws / "journal.jsonl"
+
+    @property
+    def kept(self) -> Path:
+        """What the `aws` stand-in keeps itself because moto lacks the call; written by it."""
+        return self.aws / "kept.json"
+
+    @property
+    def pulumi_home(self) -> Path:
+        return self.state / "pulumi-home"
+
+    @property
+    def backend(self) -> Path:
+        return self.state / "backend"
+
+    @property
+    def charts(self) -> Path:
+        return self.state / "charts"
+
+    @property
+    def helm(self) -> Path:
+        return self.state / "helm"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.state / "endpoints.json"
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        return self.state / "kubeconfig"
+
+    @property
+    def lock(self) -> Path:
+        """Outside the state folder: a purge removes that folder while it holds the lock."""
+        checkout = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        return cache_root() / "locks" / f"sandbox-{checkout}.lock"
+
+    def create(self) -> None:
+        """Make every folder, for the owner only."""
+        folders = (
+            self.state,
+            self.bin,
+            self.pki,
+            self.logs,
+            self.processes,
+            self.config,
+            self.etcd,
+            self.aws,
+            self.pulumi_home,
+            self.backend,
+            self.charts,
+            self.helm,
+        )
+        for folder in folders:
+            folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+            folder.chmod(OWNER_ONLY_FOLDER)
+
+
+def default_paths() -> SandboxPaths:
+    """The sandbox of this checkout."""
+    return SandboxPaths(PACKAGE_ROOT)
+
+
+def cache_root() -> Path:
+    """`$MOE_CACHE_DIR`, else the user's cache folder: shared by all checkouts of one user."""
+    if chosen := os.environ.get("MOE_CACHE_DIR"):
+        return Path(chosen).expanduser().resolve()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "moe-serving"
+    return Path.home() / ".cache" / "moe-serving"
+
+
+def write_private(path: Path, content: bytes | str, mode: int = OWNER_ONLY_FILE) -> None:
+    """Replace `path` in one step with a file that only its owner can read.
+
+    A reader sees the old content or the new, never half of it, also when the writer is killed.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(mode)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,264 @@
+"""The executables that the sandbox runs: found on PATH in the pinned version, else built once.
+
+A module's tools are built together, into a cache folder whose name is a digest of everything that
+decides them. A second checkout with the same pins finds them there; a changed pin rebuilds only
+its module. An interrupted build leaves nothing half-written, and a rerun goes on where Go's own
+cache stands.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.go_build import command_run, find_go, go_build, go_output
+from sandbox.locks import held_lock
+from sandbox.paths import OWNER_ONLY_FOLDER, cache_root
+from sandbox.reporter import Reporter
+from sandbox.tool_pins import (
+    GoModule,
+    Tool,
+    go_modules,
+    kubernetes_provider_version,
+    path_versions,
+    promtool_module,
+)
+
+_MONITORING_API = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
+_KUBERNETES_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_KWOK = "sigs.k8s.io/kwok"
+
+_KWOK_STAGES = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast",
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Absolute paths of everything that is built. `*_folder` are folders of YAML files."""
+
+    pulumi: Path
+    pulumi_resource_kubernetes: Path
+    etcd: Path
+    kube_apiserver: Path
+    kube_controller_manager: Path
+    kube_scheduler: Path
+    controller_gen: Path
+    kwok: Path
+    monitoring_crds_folder: Path
+    kwok_stages_folder: Path
+
+
+def missing_tools() -> tuple[str, ...]:
+    """What `ensure_tools` would have to build now, by name, in that order."""
+    missing: list[str] = []
+    for module in go_modules():
+        missing += [tool.name for tool in module.tools if _find(module, tool) is None]
+        missing += [
+            name for name in _EXTRAS.get(module.name, {}) if not _extra(module, name).exists()
+        ]
+    return tuple(missing)
+
+
+def ensure_tools(reporter: Reporter) -> Tools:
+    """Every tool, built where it is missing.
+
+    Raises GoMissingError, BuildError (both in `sandbox.go_build`) and UnknownPlatformError.
+    """
+    found: dict[str, Path] = {}
+    for module in go_modules():
+        found |= _ensure_module(module, reporter)
+    return Tools(
+        **{name.replace("-", "_"): path for name, path in found.items()},
+        monitoring_crds_folder=_extra(_module("engine"), "crds"),
+        kwok_stages_folder=_extra(_module("kwok"), "stages"),
+    )
+
+
+def ensure_promtool(reporter: Reporter) -> Path:
+    """promtool, built where it is missing; raises what `ensure_tools` raises."""
+    return _ensure_module(promtool_module(), reporter)["promtool"]
+
+
+def module_folder(module: GoModule) -> Path:
+    return cache_root() / "tools" / module.key
+
+
+def _module(name: str) -> GoModule:
+    return next(module for module in go_modules() if module.name == name)
+
+
+def _extra(module: GoModule, name: str) -> Path:
+    return module_folder(module) / name
+
+
+def _find(module: GoModule, tool: Tool) -> Path | None:
+    built = module_folder(module) / "bin" / tool.name
+    if built.exists():
+        return built
+    return _on_path(tool)
+
+
+def _on_path(tool: Tool) -> Path | None:
+    """The tool on PATH, where it tells exactly the pinned version."""
+    if not tool.version_arguments or (candidate := shutil.which(tool.name)) is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [candidate, *tool.version_arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    told = re.search(r"\bv?(\d+\.\d+\.\d+\S*)", answer.stdout)
+    if told is None or told.group(1) != path_versions()[tool.name]:
+        return None
+    return Path(candidate)
+
+
+def _ensure_module(module: GoModule, reporter: Reporter) -> dict[str, Path]:
+    found = {tool.name: _find(module, tool) for tool in module.tools}
+    extras = _EXTRAS.get(module.name, {})
+    complete = {name: path for name, path in found.items() if path is not None}
+    if len(complete) == len(found) and all(_extra(module, name).exists() for name in extras):
+        return complete
+
+    folder = module_folder(module)
+
+    def tell_holder(holder: str) -> None:
+        reporter.step(f"waiting: {holder} builds the same tools ({module.name})")
+
+    with held_lock(
+        folder.with_name(f"{folder.name}.lock"), f"builds {module.name}", on_wait=tell_holder
+    ):
+        # Whoever held the lock may have built them meanwhile.
+        missing = [tool for tool in module.tools if _find(module, tool) is None]
+        wanted = [name for name in extras if not _extra(module, name).exists()]
+        if missing or wanted:
+            names = [tool.name for tool in missing] + wanted
+            go = find_go(names, _go_version(module))
+            folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+            if missing:
+                _build(module, missing, go, reporter)
+            for name in wanted:
+                reporter.step(f"make {name} from the module {module.name}")
+                with _Staging(module) as staging:
+                    extras[name](module, go, staging)
+                    staging.replace(_extra(module, name))
+                reporter.done(f"{name} made")
+    return {tool.name: path for tool in module.tools if (path := _find(module, tool)) is not None}
+
+
+def _go_version(module: GoModule) -> str:
+    found = re.search(r"^go (\S+)", (module.folder / "go.mod").read_text(), re.MULTILINE)
+    return found.group(1) if found else "1"
+
+
+class _Staging:
+    """A folder beside the finished ones, on the same file system, removed unless renamed away."""
+
+    def __init__(self, module: GoModule) -> None:
+        self._folder = module_folder(module) / f".staging-{os.getpid()}"
+
+    def __enter__(self) -> Path:
+        # The lock is held: what other processes left there is from a killed one.
+        for left in self._folder.parent.glob(".staging-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        self._folder.mkdir(mode=OWNER_ONLY_FOLDER)
+        return self._folder
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _build(module: GoModule, tools: Iterable[Tool], go: str, reporter: Reporter) -> None:
+    tools = tuple(tools)
+    label = ", ".join(tool.name for tool in tools)
+    reporter.step(f"build {label} (Go; minutes the first time, kept in {module_folder(module)})")
+    with _Staging(module) as staging:
+        source = module.folder
+        if module.name == "kubernetes-provider":
+            source = _provider_sources(module, go, staging / "source")
+        output = staging / "bin"
+        output.mkdir()
+        go_build(
+            go,
+            source,
+            [tool.package for tool in tools],
+            module.build_flags,
+            output,
+            lambda done, total: reporter.progress(f"{module.name}: packages built", done, total),
+            lambda count: reporter.progress(f"{module.name}: modules downloaded", count, 0),
+        )
+        target = module_folder(module) / "bin"
+        target.mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
+        for tool in tools:
+            built = output / _file_name(module, tool)
+            built.chmod(OWNER_ONLY_FOLDER)
+            built.replace(target / tool.name)
+    reporter.done(f"{label} built")
+
+
+def _file_name(module: GoModule, tool: Tool) -> str:
+    """What `go build` calls the file: the last part of the package path that is no version."""
+    if tool.package == ".":
+        first = (module.folder / "go.mod").read_text().split("\n", 1)[0]
+        return first.removeprefix("module ").strip().rsplit("/", 1)[-1]
+    parts = [part for part in tool.package.split("/") if not re.fullmatch(r"v\d+", part)]
+    return parts[-1]
+
+
+def _provider_sources(module: GoModule, go: str, folder: Path) -> Path:
+    """The provider's module with the two files that its main.go embeds and its own module lacks.
+
+    They are generated by the release build. Both lie in the module of the provider beside its own
+    main package; the schema there lacks the version.
+    """
+    folder.mkdir()
+    for source in module.sources:
+        shutil.copy(source, folder / source.name)
+    there = _module_source(go, module, _KUBERNETES_PROVIDER) / "cmd/pulumi-resource-kubernetes"
+    schema = json.loads((there / "schema.json").read_text())
+    schema["version"] = kubernetes_provider_version()
+    (folder / "schema.json").write_text(json.dumps(schema))
+    shutil.copy(there / "terraform-mapping.json", folder / "terraform-mapping.json")
+    return folder
+
+
+def _module_source(go: str, module: GoModule, path: str) -> Path:
+    go_output(go, ["mod", "download", path], module.folder)
+    return Path(go_output(go, ["list", "-m", "-f", "{{.Dir}}", path], module.folder).strip())
+
+
+def _make_crds(module: GoModule, go: str, target: Path) -> None:
+    """The CustomResourceDefinitions of prometheus-operator, written from its Go types."""
+    generator = module_folder(module) / "bin" / "controller-gen"
+    api = f"{_MONITORING_API}/v1"
+    command_run([str(generator), "crd", f"paths={api}", f"output:crd:dir={target}"], module.folder)
+
+
+def _copy_stages(module: GoModule, go: str, target: Path) -> None:
+    """KWOK's description of how nodes and pods live, as its module ships it."""
+    stages = _module_source(go, module, _KWOK) / "kustomize" / "stage"
+    for name in _KWOK_STAGES:
+        source = stages / name
+        files = sorted(source.glob("*.yaml")) if source.is_dir() else [source]
+        for file in files:
+            if file.name != "kustomization.yaml":
+                # Module files are read-only; a copy must not be, or a purge could not remove it.
+                shutil.copyfile(file, target / file.name)
+
+
+_EXTRAS: dict[str, dict[str, Callable[[GoModule, str, Path], None]]] = {
+    "engine": {"crds": _make_crds},
+    "kwok": {"stages": _copy_stages},
+}
