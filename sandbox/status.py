@@ -1,0 +1,71 @@
+"""What of a sandbox runs now. Takes no lock and changes nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.control_plane import PROCESS_NAMES
+from sandbox.endpoints import Endpoints, read_endpoints
+from sandbox.paths import SandboxPaths, default_paths
+from sandbox.processes import ProcessTable
+
+# Which process listens on which port.
+PORT_OWNERS = {
+    "etcd_port": "etcd",
+    "etcd_peer_port": "etcd",
+    "kube_port": "kube-apiserver",
+    "moto_port": "moto",
+    "token_review_port": "moto",
+}
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One process; `pid` is None and `rss_mib` 0 when it does not run."""
+
+    name: str
+    pid: int | None
+    rss_mib: float
+    port: int | None
+    log: Path
+
+    @property
+    def alive(self) -> bool:
+        return self.pid is not None
+
+
+@dataclass(frozen=True)
+class SandboxStatus:
+    """All processes in start order; `endpoints` is None where no sandbox was ever started."""
+
+    state: Path
+    endpoints: Endpoints | None
+    processes: tuple[ProcessStatus, ...]
+
+    @property
+    def running(self) -> bool:
+        return all(process.alive for process in self.processes)
+
+    @property
+    def rss_mib(self) -> float:
+        return sum(process.rss_mib for process in self.processes)
+
+
+def status(paths: SandboxPaths | None = None) -> SandboxStatus:
+    """All processes of the sandbox at `paths` (default: of this checkout)."""
+    paths = paths or default_paths()
+    table = ProcessTable(paths.processes, paths.state)
+    endpoints = read_endpoints(paths)
+    processes = []
+    for name in PROCESS_NAMES:
+        running = table.running(name)
+        fields = [field for field, owner in PORT_OWNERS.items() if owner == name]
+        processes.append(
+            ProcessStatus(
+                name,
+                running.pid if running else None,
+                running.rss_mib() if running else 0.0,
+                endpoints.port(fields[0]) if endpoints and fields else None,
+                paths.logs / f"{name}.log",
+            )
+        )
+    return SandboxStatus(paths.state, endpoints, tuple(processes))

@@ -1,0 +1,187 @@
+"""The builder of pinned tools, on a small Go module of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox import tool_pins, toolchain
+from sandbox.go_build import BuildError, GoMissingError
+from sandbox.locks import held_lock
+from sandbox.paths import PACKAGE_ROOT, cache_root
+from sandbox.reporter import PlainReporter, SilentReporter
+from sandbox.tool_pins import GoModule, Tool, go_modules
+from sandbox.toolchain import Tools, ensure_tools, missing_tools
+
+SLOW_BUILD = "package main\n\nfunc main() { println(`v1.2.3`) }\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoModule:
+    """A module with one tool, the only one there is; caches of its own."""
+    folder = tmp_path / "modules" / "kwok"
+    folder.mkdir(parents=True)
+    (folder / "go.mod").write_text("module small/cmd/kwok\n\ngo 1.22\n")
+    (folder / "go.sum").write_text("")
+    (folder / "main.go").write_text(SLOW_BUILD)
+    monkeypatch.setattr(tool_pins, "MODULES", tmp_path / "modules")
+    monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "cache"))
+    module = GoModule("kwok", (Tool("kwok", ".", ("--version",)),))
+    monkeypatch.setattr(toolchain, "go_modules", lambda: (module,))
+    monkeypatch.setattr(toolchain, "_EXTRAS", {})
+    monkeypatch.setattr(toolchain, "path_versions", lambda: {"kwok": "1.2.3"})
+    return module
+
+
+def build(module: GoModule) -> Path:
+    return toolchain._ensure_module(module, SilentReporter())["kwok"]
+
+
+def test_nothing_is_missing_after_ensure(tools: Tools) -> None:
+    assert missing_tools() == ()
+    begun = time.monotonic()
+    assert ensure_tools(SilentReporter()) == tools
+    assert time.monotonic() - begun < 2
+
+
+def test_every_tool_tells_the_pinned_version(tools: Tools) -> None:
+    answer = subprocess.run([tools.pulumi, "version"], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == tool_pins.pinned_version(
+        "engine", "github.com/pulumi/pulumi/pkg/v3"
+    )
+    names = {path.name for path in tools.monitoring_crds_folder.glob("*.yaml")}
+    assert "monitoring.coreos.com_prometheusrules.yaml" in names
+    assert len(names) == 7
+    assert len(list(tools.kwok_stages_folder.glob("*.yaml"))) == 5
+
+
+def test_build_lands_whole_and_is_used_again(small: GoModule) -> None:
+    tool = build(small)
+    assert subprocess.run([tool], capture_output=True, check=True).stderr == b"v1.2.3\n"
+    assert sorted(p.name for p in toolchain.module_folder(small).iterdir()) == ["bin"]
+    built = tool.stat().st_mtime_ns
+    assert build(small) == tool
+    assert tool.stat().st_mtime_ns == built
+
+
+def test_changed_pin_builds_anew_beside_the_old(small: GoModule) -> None:
+    old = build(small)
+    (small.folder / "main.go").write_text(SLOW_BUILD.replace("1.2.3", "1.2.4"))
+    new = build(small)
+    assert new != old
+    assert old.exists()
+
+
+def test_key_depends_on_all_that_decides() -> None:
+    keys = {module.key for module in go_modules()}
+    assert len(keys) == 3
+    module = go_modules()[0]
+    assert GoModule(module.name, module.tools).key != module.key
+
+
+def test_tool_on_path_counts_only_in_the_pinned_version(
+    small: GoModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "path"
+    folder.mkdir()
+    mine = folder / "kwok"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for told, is_used in (("kwok v1.2.2", False), ("kwok v1.2.3-rc1", False), ("v1.2.3 go1", True)):
+        mine.write_text(f"#!/bin/sh\necho {told}\n")
+        mine.chmod(0o755)
+        assert (toolchain._find(small, small.tools[0]) == mine) is is_used
+
+
+def test_missing_go_is_one_clear_error(small: GoModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.go_build.shutil.which", lambda *_, **__: None)
+    with pytest.raises(GoMissingError, match=r"Install Go 1\.22 or newer"):
+        build(small)
+
+
+def test_broken_source_says_what_the_compiler_said(small: GoModule) -> None:
+    (small.folder / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
+    with pytest.raises(BuildError, match="undefined: nonsense"):
+        build(small)
+    assert list(toolchain.module_folder(small).iterdir()) == []
+
+
+_BUILD_ALONE = """
+import signal, sys
+from pathlib import Path
+from sandbox import tool_pins, toolchain
+from sandbox.reporter import PlainReporter
+from sandbox.tool_pins import GoModule, Tool
+tool_pins.MODULES = Path(sys.argv[1])
+toolchain._EXTRAS = {}
+module = GoModule("kwok", (Tool("kwok", "."),))
+toolchain._ensure_module(module, PlainReporter(sys.stdout))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_build_leaves_no_child_and_no_half_file(
+    small: GoModule, tmp_path: Path, number: signal.Signals
+) -> None:
+    # An empty build cache makes Go compile its whole library first: time enough to interrupt it.
+    gocache = tmp_path / "gocache"
+    child = subprocess.Popen(
+        [sys.executable, "-c", _BUILD_ALONE, str(small.folder.parent)],
+        cwd=PACKAGE_ROOT,
+        env={**os.environ, "GOCACHE": str(gocache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    family: list[psutil.Process] = []
+    deadline = time.monotonic() + 20
+    while not family and time.monotonic() < deadline:
+        time.sleep(0.2)
+        family = psutil.Process(child.pid).children(recursive=True)
+    assert family
+    child.send_signal(number)
+    child.communicate(timeout=20)
+    assert child.returncode != 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    assert list(toolchain.module_folder(small).iterdir()) == []
+    assert build(small).exists()
+
+
+def test_second_build_waits_and_says_for_whom(
+    small: GoModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = toolchain.module_folder(small)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        lock = folder.with_name(f"{folder.name}.lock")
+        with held_lock(lock, "builds kwok", on_wait=lambda _: None):
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(5)
+    threading.Timer(1.0, leave.set).start()
+    toolchain._ensure_module(small, PlainReporter(sys.stdout))
+    holder.join()
+    assert f"waiting: process {os.getpid()} (builds kwok, in " in capsys.readouterr().out
+
+
+def test_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MOE_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_root() == tmp_path / "xdg" / "moe-serving"
+    monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "own"))
+    assert cache_root() == tmp_path / "own"
+
+
+def test_go_is_there_for_the_builds() -> None:
+    assert shutil.which("go") is not None
