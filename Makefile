@@ -1,0 +1,35 @@
+# Two commands matter: `make up` and `make test`. The rest is `moe --help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MOE := .venv/bin/moe
+
+.PHONY: help up status down test lint
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# Where uv is missing it comes from PyPI into a folder of its own, not into the system.
+UV := $(shell command -v uv || echo .uv/bin/uv)
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/pip install --quiet uv
+
+.venv/.synced: pyproject.toml uv.lock $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	$(UV) sync --quiet --all-groups --locked
+	@touch $@
+
+up: .venv/.synced ## install, build what is missing, start the sandbox, `pulumi up` of stack local
+	@$(MOE) sandbox up
+
+status: .venv/.synced ## what runs in the sandbox
+	@$(MOE) sandbox status
+
+down: .venv/.synced ## remove the sandbox
+	@$(MOE) sandbox down || [ $$? -eq 3 ]
+
+lint: .venv/.synced ## ruff and mypy
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+test: lint ## lint, types, unit tests, and the engine tests on a sandbox of their own
+	.venv/bin/pytest

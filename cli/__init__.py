@@ -1,0 +1,1 @@
+"""`moe`: the command line of the project."""

@@ -1,0 +1,133 @@
+"""What `moe sandbox` shows: tables on a terminal, plain lines elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.lifecycle import SandboxStatus
+from sandbox.summary import ServedModel, Summary
+
+NEXT = (
+    ('eval "$(.venv/bin/moe sandbox env)"', "then pulumi and kubectl work on the sandbox"),
+    ("pulumi preview --stack local --policy-pack policies", "what a change would do"),
+    ("pulumi stack output --stack local", "addresses and names"),
+    ("make status", "this again, with processes, logs, and what stands in for AWS"),
+    ("make down", "remove all of it"),
+)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A titled table of text."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def show_summary(console: Console, summary: Summary, resources: int) -> None:
+    """What runs, where to look, and what to type next."""
+    for sheet in (
+        _nodes(summary),
+        _operators(summary),
+        *(_model(model) for model in summary.models),
+        _rules(summary),
+    ):
+        _show(console, sheet)
+    console.print(f"{resources} resources in stack local. Next:", soft_wrap=True)
+    for command, purpose in NEXT:
+        console.print(f"  [cyan]{command}[/]\n      {purpose}", soft_wrap=True)
+
+
+def show_processes(console: Console, status: SandboxStatus, kept: Sequence[str]) -> None:
+    """The processes of the sandbox, and what its `aws` keeps because moto cannot."""
+    rows = [
+        (
+            process.name,
+            str(process.pid) if process.alive else "stopped",
+            str(process.port or "-"),
+            f"{process.rss_mib:.0f} MiB",
+            str(process.log),
+        )
+        for process in status.processes
+    ]
+    _show(console, Sheet("Sandbox", ("process", "pid", "port", "memory", "log"), rows))
+    console.print(f"Memory of all processes: {status.rss_mib:.0f} MiB", soft_wrap=True)
+    console.print(
+        f"Kept by the stand-in for AWS, since moto lacks them: {', '.join(kept)}\n",
+        soft_wrap=True,
+    )
+
+
+def _show(console: Console, sheet: Sheet) -> None:
+    if not console.is_terminal:
+        console.print(sheet.title, soft_wrap=True)
+        for row in sheet.rows:
+            cells = zip(sheet.columns, row, strict=True)
+            line = "  ".join(f"{name}={value}" for name, value in cells)
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+        return
+    table = Table(title=sheet.title, title_justify="left", title_style="bold")
+    for index, column in enumerate(sheet.columns):
+        table.add_column(column, overflow="fold", style="cyan" if index == 0 else None)
+    for row in sheet.rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _nodes(summary: Summary) -> Sheet:
+    return Sheet(
+        "GPU nodes (allocatable)",
+        ("node", "type", "zone", "ready", "nvidia.com/gpu", "efa", "node group"),
+        [
+            (
+                node.name.split(".")[0],
+                node.instance_type,
+                node.zone,
+                "yes" if node.ready else "no",
+                str(node.gpus),
+                str(node.efa_interfaces),
+                node.node_group,
+            )
+            for node in summary.gpu_nodes
+        ],
+    )
+
+
+def _operators(summary: Summary) -> Sheet:
+    return Sheet(
+        "Operators",
+        ("name", "namespace", "kind", "ready"),
+        [(w.name, w.namespace, w.kind, f"{w.ready}/{w.desired}") for w in summary.operators],
+    )
+
+
+def _model(model: ServedModel) -> Sheet:
+    fit = model.memory_fit
+    rows = [
+        ("model", model.model),
+        ("image", model.image),
+        ("ready", f"{model.ready}/{model.desired}"),
+        ("tensor parallel size", f"{model.gpus}"),
+        ("host memory", model.memory),
+        (
+            "GPU memory",
+            f"{fit.weights_gib:.1f} weights + {fit.overhead_gib:.1f} activations and graphs"
+            f" + {fit.kv_cache_gib:.1f} KV cache = {fit.budget_gib:.1f} GiB a GPU",
+        ),
+        (
+            "KV cache",
+            f"{fit.kv_tokens:,} tokens, {fit.sequences:.0f} sequences of {fit.max_model_len}",
+        ),
+    ]
+    return Sheet(f"Model server {model.name}", ("what", "value"), rows)
+
+
+def _rules(summary: Summary) -> Sheet:
+    return Sheet(
+        "PrometheusRules",
+        ("rule", "namespace", "count", "alerts"),
+        [(r.name, r.namespace, str(len(r.alerts)), ", ".join(r.alerts)) for r in summary.rules],
+    )
