@@ -1,4 +1,4 @@
-"""Each alert against the real promtool: it fires, it stays quiet below, it resolves, it reads well."""
+"""Each alert on the real promtool: fires, stays quiet below, resolves, reads well."""
 
 import csv
 import json
