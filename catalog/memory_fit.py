@@ -23,6 +23,12 @@ BYTES_PER_PARAMETER = 2
 DEFAULT_GPU_MEMORY_UTILIZATION = 0.92
 """vLLM 0.33's own default."""
 
+MIN_GPU_MEMORY_UTILIZATION = 0.5
+"""Below it a GPU that costs as much holds hardly any KV cache."""
+
+MAX_GPU_MEMORY_UTILIZATION = 0.95
+"""Above it a spike of activations, or NCCL's buffers, ends the server."""
+
 DEFAULT_MIN_SEQUENCES = 8
 
 

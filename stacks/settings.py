@@ -172,9 +172,10 @@ class ModelServerSettings(Section):
     """Number of engines."""
     tensor_parallel_size: Literal[1, 2, 4, 8]
     """GPUs that share each weight matrix; the pod asks for as many."""
-    gpu_memory_utilization: Annotated[float, Field(ge=0.5, le=0.95)] = (
-        memory_fit.DEFAULT_GPU_MEMORY_UTILIZATION
-    )
+    gpu_memory_utilization: Annotated[
+        float,
+        Field(ge=memory_fit.MIN_GPU_MEMORY_UTILIZATION, le=memory_fit.MAX_GPU_MEMORY_UTILIZATION),
+    ] = memory_fit.DEFAULT_GPU_MEMORY_UTILIZATION
     """Share of a GPU's memory that vLLM takes."""
     max_model_len: Annotated[int, Field(ge=1024)]
     """Longest prompt plus answer, in tokens."""

@@ -1,0 +1,139 @@
+"""What a policy says: refusals, and what it could not check.
+
+A policy that meets an unknown reads on. At its end it raises CouldNotCheck, a
+kind of UnknownValueError: the SDK keeps the refusals that were reported and
+adds one advisory diagnostic "can't run policy NAME ... during preview: could not
+check ..." (pulumi_policy/policy.py, Analyze and AnalyzeStack). So an unknown
+neither fails a preview nor passes in silence, and a gate finds it under the name
+of the policy. An error inside a policy is a refusal: a rule that cannot be
+applied must not let anything through.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pulumi_policy import (
+    PolicyResource,
+    ReportViolation,
+    ResourceValidation,
+    ResourceValidationArgs,
+    StackValidation,
+    StackValidationArgs,
+)
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was found, in words, and the resource that it belongs to."""
+
+    text: str
+    urn: str
+
+    def inside(self, part: str) -> "Place":
+        return replace(self, text=f"{self.text}, {part}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What both kinds of policy know about a resource."""
+
+    type: str
+    name: str
+    urn: str
+    props: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The last part of the type token: Deployment, LaunchTemplate."""
+        return self.type.rsplit(":", 1)[-1]
+
+    @property
+    def place(self) -> Place:
+        return Place(f'{self.kind} "{self.name}"', self.urn)
+
+
+def resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
+    return Resource(given.resource_type, given.name, given.urn, given.props)
+
+
+class UnreadableError(Exception):
+    """A value that is there but cannot be judged, such as a variable of the shell."""
+
+
+class CouldNotCheckError(UnknownValueError):
+    """Names everything that one run of a policy could not check."""
+
+    def __init__(self, unchecked: list[str]) -> None:
+        super().__init__(UNKNOWN_STRING_VALUE, [])
+        self.unchecked = unchecked
+        self.message = f"could not check {'; '.join(unchecked)}"
+
+
+class Review:
+    """Collects what one run of a policy finds."""
+
+    def __init__(self, report: ReportViolation) -> None:
+        self._report = report
+        self._unchecked: list[str] = []
+
+    def refuse(self, place: Place, *, found: str, allowed: str, fix: str) -> None:
+        self._report(f"{place.text}: found {found}; allowed: {allowed}; fix: {fix}", place.urn)
+
+    def could_not_check(self, place: Place, why: str) -> None:
+        self._unchecked.append(f"{place.text}: {why}")
+
+    @contextmanager
+    def reading(self, place: Place) -> Iterator[None]:
+        """One check: what it cannot read ends it, is noted, and ends no other check."""
+        try:
+            yield
+        except UnknownValueError as error:
+            self.could_not_check(place, error.message)
+        except UnreadableError as error:
+            self.could_not_check(place, str(error))
+
+    def finish(self) -> None:
+        if self._unchecked:
+            raise CouldNotCheckError(self._unchecked)
+
+
+@contextmanager
+def _reviewing(report: ReportViolation, place: Place) -> Iterator[Review]:
+    review = Review(report)
+    try:
+        with review.reading(place):
+            yield review
+    except Exception as error:
+        review.refuse(
+            place,
+            found=f"properties at which the policy itself failed ({type(error).__name__}: {error})",
+            allowed="properties that the policy can judge",
+            fix="correct them, and report the error to the owners of the pack",
+        )
+    review.finish()
+
+
+def of_resource(check: Callable[[Review, Resource, Config], None]) -> ResourceValidation:
+    """The `validate` of a policy that sees one resource at a time."""
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        subject = resource(args)
+        with _reviewing(report, subject.place) as review:
+            check(review, subject, args.get_config())
+
+    return validate
+
+
+def of_stack(check: Callable[[Review, Sequence[PolicyResource], Config], None]) -> StackValidation:
+    """The `validate` of a policy that sees all resources of the stack at once."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        with _reviewing(report, Place("the stack", "")) as review:
+            check(review, args.resources, args.get_config())
+
+    return validate

@@ -1,0 +1,102 @@
+"""The pack as the engine runs it: a process that serves, asked over gRPC.
+
+What the engine then does with the answers is in tests/engine/.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
+from tests.policies.engine_input import (
+    DEPLOYMENT,
+    IMAGE,
+    UNKNOWN,
+    deployment,
+    server,
+    urn,
+)
+
+PACK = Path(__file__).parents[2] / "policies"
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Iterator[Any]:
+    environment = {**os.environ, "PULUMI_CONFIG": json.dumps({})}
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
+        cwd=PACK,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    port = process.stdout.readline().strip()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield analyzer_pb2_grpc.AnalyzerStub(channel)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def request(props: Mapping[str, Any]) -> Any:
+    properties = struct_pb2.Struct()
+    json_format.ParseDict(dict(props), properties)
+    return analyzer_pb2.AnalyzeRequest(
+        type=DEPLOYMENT,
+        name="model-server",
+        urn=urn(DEPLOYMENT, "model-server"),
+        properties=properties,
+    )
+
+
+def test_every_module_with_a_policy_is_in_the_pack(analyzer: Any) -> None:
+    info = analyzer.GetAnalyzerInfo(empty_pb2.Empty())
+    assert info.name == "moe-serving"
+    modules = [path for path in PACK.glob("*.py") if "\nPOLICY = " in path.read_text()]
+    assert len(info.policies) == len(modules) > 0
+    assert all(p.enforcementLevel == analyzer_pb2.MANDATORY for p in info.policies)
+
+
+def test_good_code_passes(analyzer: Any) -> None:
+    assert not analyzer.Analyze(request(deployment(server()))).diagnostics
+
+
+def test_a_violation_is_mandatory(analyzer: Any) -> None:
+    answer = analyzer.Analyze(request(deployment(server(gpus="4", image="vllm:latest"))))
+    found = {d.policyName: d for d in answer.diagnostics}
+    assert found.keys() == {"kubernetes-container-image-pinned", "kubernetes-llm-server-gpu-limits"}
+    assert all(d.enforcementLevel == analyzer_pb2.MANDATORY for d in found.values())
+    assert "found image vllm:latest" in found["kubernetes-container-image-pinned"].message
+
+
+def test_an_unknown_is_an_advice_beside_the_violations(analyzer: Any) -> None:
+    containers = {"name": "computed", "image": UNKNOWN}, {"name": "tagged", "image": "a:1"}
+    answer = analyzer.Analyze(request(deployment(*containers)))
+    found = [d for d in answer.diagnostics if d.policyName == "kubernetes-container-image-pinned"]
+    refusal, note = found
+    assert refusal.enforcementLevel == analyzer_pb2.MANDATORY
+    assert note.enforcementLevel == analyzer_pb2.ADVISORY
+    assert note.message.startswith("can't run policy 'kubernetes-container-image-pinned'")
+    assert 'could not check Deployment "model-server", container "computed"' in note.message
+
+
+def test_the_stack_is_analyzed(analyzer: Any) -> None:
+    single = request(deployment(server("-tp=1", gpus="1", image=IMAGE)))
+    resource = analyzer_pb2.AnalyzerResource(
+        type=single.type, name=single.name, urn=single.urn, properties=single.properties
+    )
+    answer = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[resource]))
+    (note,) = answer.diagnostics
+    assert note.policyName == "kubernetes-llm-server-model-fits"
+    assert "no GPU nodes" in note.message

@@ -1,0 +1,249 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi_policy import (
+    Policy,
+    PolicyResource,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from policies import (
+    efa_interfaces,
+    efa_placement,
+    efa_security_group,
+    gpu_limits,
+    gpu_memory_utilization,
+    image_pinned,
+    memory_limit,
+    model_fits,
+)
+from policies.review import (
+    Config,
+    CouldNotCheckError,
+    Place,
+    Resource,
+    Review,
+    of_resource,
+    of_stack,
+)
+from tests.policies import engine_input
+from tests.policies.efa_stack import Stack
+from tests.policies.engine_input import (
+    DEPLOYMENT,
+    FUZZ,
+    IMAGE,
+    MIXTRAL,
+    TYPES,
+    UNKNOWN,
+    check,
+    check_stack,
+    deployment,
+    resource,
+    server,
+)
+
+MODULES = (
+    image_pinned,
+    gpu_limits,
+    memory_limit,
+    gpu_memory_utilization,
+    model_fits,
+    efa_interfaces,
+    efa_security_group,
+    efa_placement,
+)
+POLICIES: list[Policy] = [module.POLICY for module in MODULES]
+OF_RESOURCE = [p for p in POLICIES if isinstance(p, ResourceValidationPolicy)]
+OF_STACK = [p for p in POLICIES if isinstance(p, StackValidationPolicy)]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_every_policy_says_what_it_is(policy: Policy) -> None:
+    assert policy.description.endswith(".")
+    assert policy.display_name
+    assert isinstance(policy.severity, Severity)
+    assert policy.remediation_steps
+    assert policy.tags == sorted(policy.tags or [])
+    assert (policy.url or "").startswith("https://")
+    # The pack's level holds: mandatory, unless a stack's policy configuration says otherwise.
+    assert policy.enforcement_level is None
+
+
+def test_names_are_unique() -> None:
+    assert len({policy.name for policy in POLICIES}) == len(POLICIES)
+
+
+def args_of_resource() -> ResourceValidationArgs:
+    return ResourceValidationArgs(
+        DEPLOYMENT, {}, "urn:a", "model-server", engine_input.options(), None
+    )
+
+
+def test_a_policy_that_fails_refuses() -> None:
+    def broken(review: Review, subject: Resource, config: Config) -> None:
+        raise ZeroDivisionError("by nought")
+
+    said: list[str] = []
+    of_resource(broken)(args_of_resource(), lambda message, urn=None: said.append(message))
+    assert 'Deployment "model-server"' in said[0]
+    assert "ZeroDivisionError: by nought" in said[0]
+
+    def broken_too(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
+        raise RecursionError
+
+    of_stack(broken_too)(StackValidationArgs([]), lambda message, urn=None: said.append(message))
+    assert "the stack: found properties at which the policy itself failed" in said[1]
+
+
+def test_what_could_not_be_checked_is_the_sdks_own_kind_of_error() -> None:
+    def reads_unknowns(review: Review, subject: Resource, config: Config) -> None:
+        for name in ("a", "b"):
+            with review.reading(subject.place.inside(name)):
+                engine_input.proxied({"image": UNKNOWN})["image"]
+        review.refuse(Place("c", "urn:c"), found="1", allowed="2", fix="3")
+
+    said: list[str] = []
+    with pytest.raises(UnknownValueError) as raised:
+        of_resource(reads_unknowns)(args_of_resource(), lambda m, urn=None: said.append(m))
+    assert said == ["c: found 1; allowed: 2; fix: 3"]
+    assert isinstance(raised.value, CouldNotCheckError)
+    # What the SDK shows is `message`.
+    assert raised.value.message == (
+        'could not check Deployment "model-server", a: string value at .image can\'t be known'
+        ' during preview; Deployment "model-server", b: string value at .image can\'t be known'
+        " during preview"
+    )
+
+
+def test_an_unknown_outside_of_any_check_is_noted_too() -> None:
+    def careless(review: Review, subject: Resource, config: Config) -> None:
+        engine_input.proxied({"image": UNKNOWN})["image"]
+
+    with pytest.raises(CouldNotCheckError):
+        of_resource(careless)(args_of_resource(), lambda message, urn=None: None)
+
+
+def test_names_cannot_write_on_the_terminal() -> None:
+    props = deployment({"name": "\x1b[2Ja\nb", "image": "x" * 5000 + "\x1b[0m"})
+    refusal = check(image_pinned.POLICY, props).only()
+    assert refusal.isprintable()
+    assert len(refusal) < 500
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(
+        [
+            UNKNOWN,
+            IMAGE,
+            MIXTRAL,
+            "-tp",
+            "8",
+            "--max-model-len=1k",
+            "640Gi",
+            "efa",
+            "efa-only",
+            "sh",
+        ]
+    )
+)
+keys = st.sampled_from(
+    [
+        "args",
+        "command",
+        "containers",
+        "deviceIndex",
+        "emptyDir",
+        "env",
+        "image",
+        "initContainers",
+        "instanceTypes",
+        "interfaceType",
+        "labels",
+        "limits",
+        "medium",
+        "memory",
+        "name",
+        "networkCardIndex",
+        "networkInterfaces",
+        "nodeSelector",
+        "nvidia.com/gpu",
+        "placement",
+        "groupName",
+        "protocol",
+        "ingress",
+        "egress",
+        "self",
+        "strategy",
+        "subnetIds",
+        "subnetId",
+        "capacityType",
+        "launchTemplate",
+        "requests",
+        "resources",
+        "securityGroups",
+        "sizeLimit",
+        "spec",
+        "template",
+        "value",
+        "volumeMounts",
+        "volumes",
+    ]
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5),
+    max_leaves=25,
+)
+maps = st.dictionaries(keys, anything, max_size=6)
+
+
+@FUZZ
+@given(container=maps, pod=maps, kind=st.sampled_from(sorted(TYPES)))
+def test_no_workload_crashes_a_policy(
+    container: dict[str, object], pod: dict[str, object], kind: str
+) -> None:
+    props = engine_input.workload(kind, {**pod, "containers": [server() | container, container]})
+    for policy in OF_RESOURCE:
+        check(policy, props, resource_type=TYPES[kind])
+    stack = [*Stack().resources, resource(TYPES[kind], "moe", props)]
+    check_stack(model_fits.POLICY, stack)
+
+
+@FUZZ
+@given(
+    interfaces=st.lists(maps | scalars, max_size=5) | scalars,
+    template=maps,
+    node_group=maps,
+    dependencies=st.booleans(),
+)
+def test_no_launch_template_crashes_a_policy(
+    interfaces: object,
+    template: dict[str, object],
+    node_group: dict[str, object],
+    dependencies: bool,
+) -> None:
+    given_interfaces = {"networkInterfaces": interfaces, **template}
+    stack = Stack(template=given_interfaces, node_group=node_group)
+    resources = stack.resources if dependencies else stack.without_dependencies
+    for policy in OF_STACK:
+        check_stack(policy, resources)
+
+
+@FUZZ
+@given(props=maps, config=st.dictionaries(st.sampled_from(["exempt", "x"]), scalars))
+def test_no_properties_crash_a_policy(props: dict[str, object], config: dict[str, object]) -> None:
+    for policy in OF_RESOURCE:
+        check(policy, props, config=config)
+    for policy in OF_STACK:
+        check_stack(policy, [resource(DEPLOYMENT, "moe", props)], config)
