@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,9 +16,6 @@ from sandbox.lifecycle import Sandbox
 from stacks.reading import PROJECT
 
 LOCAL = "local"
-
-# `pulumi`'s own exit codes (sdk/go/common/util/cmdutil/exit.go).
-_POLICY_VIOLATION = 5
 
 _CLUSTER = "aws:eks/cluster:Cluster"
 
@@ -119,18 +117,40 @@ class Stack:
         command = [self._binary, *arguments, "--stack", self.name, "--suppress-outputs"]
         if not self.output.isatty():
             command.append("--non-interactive")
-        process = subprocess.Popen(
-            command, cwd=self.project, env=self.sandbox.environment(), stdout=self.output
-        )
-        code = _wait(process)
-        if code == _POLICY_VIOLATION:
-            raise PolicyRefusedError("a mandatory policy refused the change")
-        if code != 0:
-            raise StackError(f"pulumi {arguments[0]} ended with exit code {code}")
+        with tempfile.TemporaryDirectory() as folder:
+            events = Path(folder) / "events"
+            process = subprocess.Popen(
+                [*command, "--event-log", str(events)],
+                cwd=self.project,
+                # The event log is one of the options that Pulumi keeps for its own tools.
+                env={**self.sandbox.environment(), "PULUMI_DEBUG_COMMANDS": "true"},
+                stdout=self.output,
+            )
+            code = _wait(process)
+            if code == 0:
+                return
+            refusing = _mandatory_violations(events)
+        if refusing:
+            raise PolicyRefusedError(f"refused by policy {', '.join(refusing)}")
+        raise StackError(f"pulumi {arguments[0]} ended with exit code {code}")
 
     @property
     def _binary(self) -> str:
-        return str(self.sandbox.tools.pulumi)
+        return str(self.sandbox.paths.bin / "pulumi")
+
+
+def _mandatory_violations(events: Path) -> list[str]:
+    """Names of the policies that refused, from the engine's event log.
+
+    The exit code does not tell: a refusal and a failed resource both end with 1.
+    """
+    names = set()
+    lines = events.read_text().splitlines() if events.exists() else []
+    for line in lines:
+        violation = json.loads(line).get("policyEvent")
+        if violation and violation["enforcementLevel"] == "mandatory":
+            names.add(violation["policyName"])
+    return sorted(names)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,123 @@
+"""What a machine does to an `up`: kills, interrupts, a second one at once."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.lifecycle import status, stop
+from sandbox.paths import SandboxPaths
+from sandbox.reporter import SilentReporter
+from sandbox.stack import Stack, StackBusyError
+from tests.engine.conftest import Project
+
+
+def begin_up(project: Project) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(
+                project.sandbox.paths.bin / "pulumi",
+                "up",
+                "--yes",
+                "--skip-preview",
+                "--stack",
+                "local",
+            ),
+            *("--policy-pack", "policies", "--non-interactive"),
+        ],
+        cwd=project.folder,
+        env=project.sandbox.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    pytest.fail(f"{words!r} was never printed")
+
+
+def again(project: Project) -> Project:
+    """What `make up` does: start what does not run, then the stack."""
+    sandbox = lifecycle.start(SilentReporter(), project.sandbox.paths)
+    with Path(os.devnull).open("w") as nowhere:
+        Stack(sandbox, "local", project.folder, nowhere).up()
+    return Project(project.folder, sandbox)
+
+
+def test_sandbox_and_engine_killed_in_the_middle_then_up_finishes(empty: Project) -> None:
+    process = begin_up(empty)
+    wait_for(process, "aws:eks:Cluster")
+    for name in status(empty.sandbox.paths).processes:
+        if name.pid is not None:
+            os.kill(name.pid, signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    finished = again(empty)
+    assert finished.up("--expect-no-changes").returncode == 0
+    drift = finished.pulumi("refresh", "--preview-only", "--expect-no-changes")
+    assert drift.returncode == 0, drift.stdout
+
+
+def test_ctrl_c_leaves_readable_state_and_up_goes_on(empty: Project) -> None:
+    process = begin_up(empty)
+    wait_for(process, "aws:ec2:Vpc")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert empty.state()
+
+    assert again(empty).up("--expect-no-changes").returncode == 0
+
+
+def test_a_second_up_at_once_is_told_who_works(project: Project) -> None:
+    project.change("alerts", kv_cache_usage_ratio=0.8)
+    first = begin_up(project)
+    locks = project.sandbox.paths.backend / ".pulumi" / "locks"
+    deadline = time.monotonic() + 30
+    while not list(locks.rglob("*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with Path(os.devnull).open("w") as nowhere:
+        stack = Stack(project.sandbox, "local", project.folder, nowhere)
+        with pytest.raises(StackBusyError, match=f"process {first.pid} of "):
+            stack.up()
+    first.communicate()
+    assert first.returncode == 0
+    project.restore()
+    assert project.up().returncode == 0
+
+
+def test_a_moved_control_plane_is_followed(empty: Project) -> None:
+    """Somebody takes the API server's port between a stop and the next start."""
+    import socket
+
+    first = again(empty)
+    stop(purge=False, reporter=SilentReporter(), paths=first.sandbox.paths)
+    with socket.socket() as thief:
+        thief.bind(("127.0.0.1", first.sandbox.endpoints.kube_port))
+        thief.listen()
+        second = again(empty)
+    assert second.sandbox.endpoints.kube_port != first.sandbox.endpoints.kube_port
+    assert second.up("--expect-no-changes").returncode == 0
+
+
+def test_destroy_leaves_nothing(empty: Project) -> None:
+    running = again(empty)
+    result = running.pulumi("destroy", "--yes", "--skip-preview")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert running.state() == []
+    assert running.kube.items("/api/v1/nodes") == []
+    namespaces = {n["metadata"]["name"] for n in running.kube.items("/api/v1/namespaces")}
+    assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
+    assert SandboxPaths(empty.folder).kept.exists()
