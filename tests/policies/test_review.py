@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pulumi_policy import (
     Policy,
     PolicyResource,
+    ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
     Severity,
@@ -86,19 +87,26 @@ def args_of_resource() -> ResourceValidationArgs:
     )
 
 
+def collector(said: list[str]) -> ReportViolation:
+    def report(message: str, urn: str | None = None) -> None:
+        said.append(message)
+
+    return report
+
+
 def test_a_policy_that_fails_refuses() -> None:
     def broken(review: Review, subject: Resource, config: Config) -> None:
         raise ZeroDivisionError("by nought")
 
     said: list[str] = []
-    of_resource(broken)(args_of_resource(), lambda message, urn=None: said.append(message))
+    of_resource(broken)(args_of_resource(), collector(said))
     assert 'Deployment "model-server"' in said[0]
     assert "ZeroDivisionError: by nought" in said[0]
 
     def broken_too(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
         raise RecursionError
 
-    of_stack(broken_too)(StackValidationArgs([]), lambda message, urn=None: said.append(message))
+    of_stack(broken_too)(StackValidationArgs([]), collector(said))
     assert "the stack: found properties at which the policy itself failed" in said[1]
 
 
@@ -111,7 +119,7 @@ def test_what_could_not_be_checked_is_the_sdks_own_kind_of_error() -> None:
 
     said: list[str] = []
     with pytest.raises(UnknownValueError) as raised:
-        of_resource(reads_unknowns)(args_of_resource(), lambda m, urn=None: said.append(m))
+        of_resource(reads_unknowns)(args_of_resource(), collector(said))
     assert said == ["c: found 1; allowed: 2; fix: 3"]
     assert isinstance(raised.value, CouldNotCheckError)
     # What the SDK shows is `message`.
@@ -127,7 +135,7 @@ def test_an_unknown_outside_of_any_check_is_noted_too() -> None:
         engine_input.proxied({"image": UNKNOWN})["image"]
 
     with pytest.raises(CouldNotCheckError):
-        of_resource(careless)(args_of_resource(), lambda message, urn=None: None)
+        of_resource(careless)(args_of_resource(), collector([]))
 
 
 def test_names_cannot_write_on_the_terminal() -> None:
@@ -245,5 +253,5 @@ def test_no_launch_template_crashes_a_policy(
 def test_no_properties_crash_a_policy(props: dict[str, object], config: dict[str, object]) -> None:
     for policy in OF_RESOURCE:
         check(policy, props, config=config)
-    for policy in OF_STACK:
-        check_stack(policy, [resource(DEPLOYMENT, "moe", props)], config)
+    for stack_policy in OF_STACK:
+        check_stack(stack_policy, [resource(DEPLOYMENT, "moe", props)], config)
