@@ -5,12 +5,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from sandbox import lifecycle
 from sandbox.lifecycle import status, stop
-from sandbox.paths import SandboxPaths
 from sandbox.reporter import SilentReporter
 from sandbox.stack import Stack, StackBusyError
 from tests.engine.conftest import Project
@@ -35,6 +36,17 @@ def begin_up(project: Project) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+    )
+
+
+def client(project: Project, service: str) -> Any:
+    environment = project.sandbox.environment()
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
     )
 
 
@@ -120,4 +132,11 @@ def test_destroy_leaves_nothing(empty: Project) -> None:
     assert running.kube.items("/api/v1/nodes") == []
     namespaces = {n["metadata"]["name"] for n in running.kube.items("/api/v1/namespaces")}
     assert namespaces == {"default", "kube-node-lease", "kube-public", "kube-system"}
-    assert SandboxPaths(empty.folder).kept.exists()
+
+    aws = {name: client(running, name) for name in ("ec2", "eks", "iam", "kms", "logs")}
+    assert [v for v in aws["ec2"].describe_vpcs()["Vpcs"] if not v["IsDefault"]] == []
+    assert aws["ec2"].describe_launch_templates()["LaunchTemplates"] == []
+    assert aws["eks"].list_clusters()["clusters"] == []
+    assert aws["iam"].list_roles()["Roles"] == []
+    assert aws["kms"].list_aliases()["Aliases"] == []
+    assert aws["logs"].describe_log_groups()["logGroups"] == []
