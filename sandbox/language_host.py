@@ -9,7 +9,7 @@ PATH. Protocol: `pulumi/language.proto` in the SDK; how the official host answer
 ends it.
 """
 
-# ruff: noqa: N802 (the methods have the names of the protocol)
+
 
 import contextlib
 import importlib.metadata

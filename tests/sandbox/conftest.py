@@ -40,14 +40,14 @@ class Kube:
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(  # noqa: S310 (always https)
+        request = urllib.request.Request(
             self.sandbox.endpoints.kube_server + path,
             method=method,
             headers=headers,
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(  # noqa: S310 (always https)
+            with urllib.request.urlopen(
                 request, context=context, timeout=10
             ) as answer:
                 return answer.status, json.loads(answer.read())

@@ -313,7 +313,7 @@ def test_a_thing_of_that_name_is_taken_over_if_it_agrees(
         CLUSTER: cluster_inputs,
         NODES: lambda w: {**node_group_inputs(w), "nodeGroupName": "fixed"},
         TEMPLATE: lambda w: {**template_inputs(w), "name": "fixed"},
-    }[token](world)
+    }[token](world)  # type: ignore[no-untyped-call]
     inputs = engine.checked(urn, made)
     first, _ = engine.create(urn, inputs)
     with KeptStore(Path(environment["MOE_SANDBOX_DIR"]) / "aws").change() as content:
