@@ -5,25 +5,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from cli import exit_codes
-from cli.sandbox_view import show_processes, show_summary
+from cli.sandbox_view import save_picture, show_processes, show_summary
 from sandbox import lifecycle
 from sandbox.aws_provider import kept_by_stand_in
 from sandbox.charts import write_charts
-from sandbox.go_build import BuildError, GoMissingError
-from sandbox.kube_api import KubeApi
+from sandbox.control_plane.kube_api import KubeApi, KubeApiError
 from sandbox.lifecycle import Sandbox, StartError
 from sandbox.locks import LockHeldError, held_lock
 from sandbox.paths import PACKAGE_ROOT, default_paths
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.stack import LOCAL, PolicyRefusedError, Stack, StackError
 from sandbox.summary import Summary, summarize
-from sandbox.tool_pins import UnknownPlatformError
+from sandbox.toolchain.go_build import BuildError, GoMissingError
+from sandbox.toolchain.pins import UnknownPlatformError
 from stacks import reading
 from stacks.reading import SettingsError
 
@@ -41,7 +42,7 @@ def up(as_json: Json = False) -> None:
     """Start the sandbox and bring stack `local` up in it, with the policies mandatory."""
     with _errors(as_json):
         settings = reading.from_file(LOCAL)
-        with _reporter() as reporter, _alone("up", reporter):
+        with _reporter() as reporter, _alone("up"):
             sandbox = lifecycle.start(reporter)
             write_charts(sandbox.paths.charts, sandbox.tools.monitoring_crds_folder)
             reporter.step("pulumi up --stack local --policy-pack policies")
@@ -52,8 +53,13 @@ def up(as_json: Json = False) -> None:
         _show(summary, count, as_json)
 
 
-@app.command(epilog="Example: moe sandbox status")
-def status(as_json: Json = False) -> None:
+@app.command(epilog="Example: moe sandbox status --picture status.svg")
+def status(
+    as_json: Json = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save what runs as an SVG picture too.", dir_okay=False)
+    ] = None,
+) -> None:
     """Show what runs, and what stands in for what AWS would do."""
     with _errors(as_json):
         found = lifecycle.status()
@@ -81,6 +87,8 @@ def status(as_json: Json = False) -> None:
             show_processes(console, found, kept)
             if summary is not None:
                 show_summary(console, summary, count)
+        if picture is not None and summary is not None:
+            save_picture(picture, summary, count)
         if not found.running:
             raise typer.Exit(exit_codes.ERROR)
 
@@ -93,7 +101,7 @@ def down(
     ] = False,
 ) -> None:
     """Stop the sandbox and remove all that it kept."""
-    with _errors(as_json), _reporter() as reporter, _alone("down", reporter):
+    with _errors(as_json), _reporter() as reporter, _alone("down"):
         existed = default_paths().state.exists()
         ended = lifecycle.stop(purge=not keep, reporter=reporter)
         if not existed:
@@ -127,7 +135,7 @@ def _reporter() -> Iterator[Reporter]:
 
 
 @contextmanager
-def _alone(purpose: str, reporter: Reporter) -> Iterator[None]:
+def _alone(purpose: str) -> Iterator[None]:
     """One `up` or `down` of a checkout at a time; the second is told who is first."""
     lock = default_paths().lock.with_suffix(".command")
     with held_lock(lock, purpose, on_wait=lambda holder: None, wait_seconds=0):
@@ -147,6 +155,7 @@ def _errors(as_json: bool) -> Iterator[None]:
     except (
         BuildError,
         GoMissingError,
+        KubeApiError,
         LockHeldError,
         StackError,
         StartError,

@@ -1,7 +1,9 @@
 """What `moe sandbox` shows: tables on a terminal, plain lines elsewhere."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -39,6 +41,15 @@ def show_summary(console: Console, summary: Summary, resources: int) -> None:
     console.print(f"{resources} resources in stack local. Next:", soft_wrap=True)
     for command, purpose in NEXT:
         console.print(f"  [cyan]{command}[/]\n      {purpose}", soft_wrap=True)
+
+
+def save_picture(path: Path, summary: Summary, resources: int) -> None:
+    """Write what a terminal of 110 columns would show, as an SVG."""
+    console = Console(
+        record=True, width=110, highlight=False, force_terminal=True, file=io.StringIO()
+    )
+    show_summary(console, summary, resources)
+    console.save_svg(str(path), title="make up")
 
 
 def show_processes(console: Console, status: SandboxStatus, kept: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox.endpoints import Endpoints
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths, write_private
-from sandbox.toolchain import Tools
+from sandbox.toolchain.ensure import Tools
 
 PASSPHRASE_FILE = PACKAGE_ROOT / "sandbox" / "passphrase"
 EXECUTABLE = 0o700
@@ -31,9 +31,9 @@ _REMOVED = (
 
 def install(paths: SandboxPaths, tools: Tools) -> None:
     """Write the scripts, plugin folders and AWS settings. Doing it again changes nothing."""
-    _script(paths.bin / "aws", "sandbox.aws_shim")
+    _script(paths.bin / "aws", "sandbox.control_plane.aws_shim")
     if shutil.which(LANGUAGE_HOST, path=_path_without(paths.bin)) is None:
-        _script(paths.bin / LANGUAGE_HOST, "sandbox.language_host")
+        _script(paths.bin / LANGUAGE_HOST, "sandbox.language_host.host")
         _same_file(paths.bin / "pulumi", tools.pulumi)
     else:
         (paths.bin / LANGUAGE_HOST).unlink(missing_ok=True)

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.control_plane import PROCESS_NAMES, process_specs
+from sandbox.control_plane.kube_config import write_configuration
+from sandbox.control_plane.pki import ensure_pki
+from sandbox.control_plane.process_specs import PROCESS_NAMES, process_specs
 from sandbox.endpoints import (
     PORT_FIELDS,
     Endpoints,
@@ -22,14 +24,12 @@ from sandbox.endpoints import (
     with_other_ports,
 )
 from sandbox.environment import PASSPHRASE_FILE, as_exports, install, sandbox_environment
-from sandbox.kube_config import write_configuration
 from sandbox.locks import LockHeldError, held_lock
 from sandbox.paths import SandboxPaths, default_paths
-from sandbox.pki import ensure_pki
 from sandbox.processes import ProcessSpec, ProcessTable, last_lines
 from sandbox.reporter import Reporter, SilentReporter
 from sandbox.status import PORT_OWNERS, ProcessStatus, SandboxStatus, status
-from sandbox.toolchain import Tools, ensure_tools
+from sandbox.toolchain.ensure import Tools, ensure_tools
 
 STOP_ORDER = tuple(reversed(PROCESS_NAMES))
 STOP_SECONDS = 15.0

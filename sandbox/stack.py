@@ -44,24 +44,12 @@ class Stack:
     def up(self) -> None:
         """`pulumi up` with the policies mandatory; also after one that was killed.
 
-        Raises PolicyRefusedError, StackBusyError, StackError.
+        Raises PolicyRefusedError, StackBusyError, StackError, and KeyboardInterrupt
+        once `pulumi` has ended what it had begun.
         """
         self._ready()
         self._follow_moved_control_plane()
         self._run("up", "--yes", "--skip-preview", "--policy-pack", str(self.project / "policies"))
-
-    def destroy(self) -> None:
-        """`pulumi destroy`, then forget the stack. Raises StackBusyError, StackError."""
-        self._ready()
-        self._run("destroy", "--yes", "--skip-preview", "--remove")
-
-    def outputs(self) -> dict[str, object]:
-        """Outputs of the stack, secrets masked; empty where it was never up."""
-        result = self._pulumi("stack", "output", "--json")
-        if result.returncode != 0:
-            return {}
-        values: dict[str, object] = json.loads(result.stdout)
-        return values
 
     def resource_count(self) -> int:
         """Resources in the stack's state, the stack itself and the providers not counted."""
@@ -126,13 +114,15 @@ class Stack:
                 env={**self.sandbox.environment(), "PULUMI_DEBUG_COMMANDS": "true"},
                 stdout=self.output,
             )
-            code = _wait(process)
-            if code == 0:
+            interrupted = _wait(process)
+            if process.returncode == 0:
                 return
             refusing = _mandatory_violations(events)
+        if interrupted:
+            raise KeyboardInterrupt
         if refusing:
             raise PolicyRefusedError(f"refused by policy {', '.join(refusing)}")
-        raise StackError(f"pulumi {arguments[0]} ended with exit code {code}")
+        raise StackError(f"pulumi {arguments[0]} ended with exit code {process.returncode}")
 
     @property
     def _binary(self) -> str:
@@ -184,11 +174,18 @@ def _read_lock(path: Path) -> _LockHolder | None:
         return None
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """Wait through Ctrl-C: the terminal sends it to `pulumi` too, which ends what it began."""
+def _wait(process: "subprocess.Popen[bytes]") -> bool:
+    """Wait through Ctrl-C, and say whether there was one.
+
+    A terminal sends it to `pulumi` too, which then ends what it has begun.
+    """
+    interrupted = False
     while True:
         try:
-            return process.wait()
+            process.wait()
         except KeyboardInterrupt:
+            interrupted = True
             if not os.isatty(0):
                 process.send_signal(signal.SIGINT)
+        else:
+            return interrupted

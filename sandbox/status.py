@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.control_plane import PROCESS_NAMES
+from sandbox.control_plane.process_specs import PROCESS_NAMES
 from sandbox.endpoints import Endpoints, read_endpoints
 from sandbox.paths import SandboxPaths, default_paths
 from sandbox.processes import ProcessTable

@@ -7,7 +7,7 @@ from typing import Any
 from catalog import gpu_nodes
 from catalog.memory_fit import MemoryFit
 from components import gpu_operator, model_server, monitoring
-from sandbox.kube_api import KubeApi
+from sandbox.control_plane.kube_api import KubeApi
 from stacks.settings import Settings
 
 _APPS = "/apis/apps/v1/namespaces"

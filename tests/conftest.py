@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.reporter import PlainReporter
-from sandbox.toolchain import ensure_promtool
+from sandbox.toolchain.ensure import ensure_promtool
 
 
 @pytest.fixture(scope="session")

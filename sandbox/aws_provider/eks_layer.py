@@ -15,9 +15,10 @@ from typing import Any
 
 from sandbox.aws_provider.cloud import ApiError, Cloud
 from sandbox.aws_provider.kept_store import KeptStore
-from sandbox.aws_provider.kube_client import KubeClient, KubeError
 from sandbox.aws_provider.kube_nodes import NodeGroup, Place, remove_nodes, sync_nodes
+from sandbox.aws_provider.node_api import NodeApi
 from sandbox.aws_provider.node_shape import node_shape
+from sandbox.control_plane.kube_api import KubeApiError
 
 NO_ENDPOINT = "https://127.0.0.1:1"
 DEFAULT_DISK_GIB = 20
@@ -184,11 +185,11 @@ class EksLayer:
                 found["status"] = "DEGRADED"
         return found
 
-    def _kube(self, cluster: str) -> KubeClient | None:
+    def _kube(self, cluster: str) -> NodeApi | None:
         endpoints = self._endpoints()
         if endpoints is None or self._store.read()["backed"] != cluster:
             return None
-        return KubeClient(Path(endpoints["kubeconfig"]))
+        return NodeApi(Path(endpoints["kubeconfig"]))
 
     def _sync(self, cloud: Cloud, operation: str, params: Mapping[str, Any]) -> None:
         client = self._kube(params["clusterName"])
@@ -311,5 +312,5 @@ def _found(cloud: Cloud, operation: str, params: Mapping[str, Any]) -> bool:
 def _kube(operation: str, work: Any) -> Any:
     try:
         return work()
-    except (KubeError, ValueError) as error:
+    except (KubeApiError, ValueError) as error:
         raise ApiError(operation, "NodeCreationFailure", str(error)) from None

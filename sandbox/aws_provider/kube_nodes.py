@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.aws_provider.kube_client import KubeClient, KubeError
+from sandbox.aws_provider.node_api import CONFLICT, NodeApi
 from sandbox.aws_provider.node_shape import NodeShape
+from sandbox.control_plane.kube_api import KubeApiError
 
 INDEX = "moe.sandbox/index"
 # The API server rewrites quantities (1024Mi becomes 1Gi), so the shape is kept as it was given.
@@ -18,7 +19,6 @@ SHAPE = "moe.sandbox/shape"
 OWN_LABELS = "moe.sandbox/labels"
 OWN_TAINTS = "moe.sandbox/taints"
 ATTEMPTS = 20
-CONFLICT = 409
 NODE_GROUP = "eks.amazonaws.com/nodegroup"
 _EFFECTS = {
     "NO_SCHEDULE": "NoSchedule",
@@ -81,18 +81,18 @@ class NodeGroup:
         ]
 
 
-def sync_nodes(client: KubeClient, group: NodeGroup, wanted: int) -> None:
+def sync_nodes(client: NodeApi, group: NodeGroup, wanted: int) -> None:
     """As `_sync_once`, again where another writer (KWOK, a controller) came between."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _sync_once(client, group, wanted)
-        except KubeError as error:
+        except KubeApiError as error:
             if error.status != CONFLICT or attempt == ATTEMPTS:
                 raise
     return None
 
 
-def _sync_once(client: KubeClient, group: NodeGroup, wanted: int) -> None:
+def _sync_once(client: NodeApi, group: NodeGroup, wanted: int) -> None:
     """Make the cluster hold `wanted` nodes of the group, as the group is now.
 
     May be called again at any time. Nodes of another instance type or capacity are made anew;
@@ -116,7 +116,7 @@ def _sync_once(client: KubeClient, group: NodeGroup, wanted: int) -> None:
             raise ValueError(f"the subnets of node group {group.name} have no free address")
 
 
-def remove_nodes(client: KubeClient, name: str) -> None:
+def remove_nodes(client: NodeApi, name: str) -> None:
     """Delete all nodes of the group; nodes that are gone already are fine."""
     for node in client.list_nodes({NODE_GROUP: name}):
         client.delete_node(node["metadata"]["name"])

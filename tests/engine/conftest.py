@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from sandbox.charts import write_charts
-from sandbox.kube_api import KubeApi
+from sandbox.control_plane.kube_api import KubeApi
 from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.reporter import SilentReporter

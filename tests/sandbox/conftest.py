@@ -14,11 +14,11 @@ from typing import Any
 import boto3
 import pytest
 
+from sandbox.control_plane.pki import Pki
 from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.paths import SandboxPaths
-from sandbox.pki import Pki
 from sandbox.reporter import SilentReporter
-from sandbox.toolchain import Tools, ensure_tools
+from sandbox.toolchain.ensure import Tools, ensure_tools
 
 REGION = "us-east-1"
 
@@ -47,9 +47,7 @@ class Kube:
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(
-                request, context=context, timeout=10
-            ) as answer:
+            with urllib.request.urlopen(request, context=context, timeout=10) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"{}")

@@ -9,11 +9,11 @@ import psutil
 import pytest
 from botocore.credentials import Credentials
 
-from sandbox.access_entries import granted
 from sandbox.aws_provider.kept_store import KeptStore
-from sandbox.eks_token import BadTokenError, make_token, read_token
+from sandbox.control_plane.access_entries import granted
+from sandbox.control_plane.eks_token import BadTokenError, make_token, read_token
+from sandbox.control_plane.token_review import Access, role_of
 from sandbox.lifecycle import Sandbox, status
-from sandbox.token_review import Access, role_of
 from tests.sandbox.conftest import REGION, Kube, create_cluster, eventually, shim_token
 
 CLUSTER = "moe-test"

@@ -19,7 +19,7 @@ from sandbox.locks import LockHeldError, held_lock
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.processes import ProcessTable
 from sandbox.reporter import SilentReporter
-from sandbox.toolchain import Tools
+from sandbox.toolchain.ensure import Tools
 from tests.sandbox.conftest import Kube, create_cluster, eventually, shim_token
 
 NewSandbox = Callable[..., Sandbox]

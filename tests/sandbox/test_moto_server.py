@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.journal import Change, Journal, JournalError, is_read
+from sandbox.aws_server.journal import Change, Journal, JournalError, is_read
 from sandbox.lifecycle import Sandbox, start, status
 from sandbox.paths import SandboxPaths
 from sandbox.reporter import SilentReporter

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox import tool_pins, toolchain
-from sandbox.go_build import BuildError, GoMissingError
 from sandbox.locks import held_lock
 from sandbox.paths import PACKAGE_ROOT, cache_root
 from sandbox.reporter import PlainReporter, SilentReporter
-from sandbox.tool_pins import GoModule, Tool, go_modules
-from sandbox.toolchain import Tools, ensure_tools, missing_tools
+from sandbox.toolchain import ensure, pins
+from sandbox.toolchain.ensure import Tools, ensure_tools, missing_tools
+from sandbox.toolchain.go_build import BuildError, GoMissingError
+from sandbox.toolchain.pins import GoModule, Tool, go_modules
 
 SLOW_BUILD = "package main\n\nfunc main() { println(`v1.2.3`) }\n"
 
@@ -31,17 +31,17 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoModule:
     (folder / "go.mod").write_text("module small/cmd/kwok\n\ngo 1.22\n")
     (folder / "go.sum").write_text("")
     (folder / "main.go").write_text(SLOW_BUILD)
-    monkeypatch.setattr(tool_pins, "MODULES", tmp_path / "modules")
+    monkeypatch.setattr(pins, "MODULES", tmp_path / "modules")
     monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "cache"))
     module = GoModule("kwok", (Tool("kwok", ".", ("--version",)),))
-    monkeypatch.setattr(toolchain, "go_modules", lambda: (module,))
-    monkeypatch.setattr(toolchain, "_EXTRAS", {})
-    monkeypatch.setattr(toolchain, "path_versions", lambda: {"kwok": "1.2.3"})
+    monkeypatch.setattr(ensure, "go_modules", lambda: (module,))
+    monkeypatch.setattr(ensure, "_EXTRAS", {})
+    monkeypatch.setattr(ensure, "path_versions", lambda: {"kwok": "1.2.3"})
     return module
 
 
 def build(module: GoModule) -> Path:
-    return toolchain._ensure_module(module, SilentReporter())["kwok"]
+    return ensure._ensure_module(module, SilentReporter())["kwok"]
 
 
 def test_nothing_is_missing_after_ensure(tools: Tools) -> None:
@@ -53,9 +53,7 @@ def test_nothing_is_missing_after_ensure(tools: Tools) -> None:
 
 def test_every_tool_tells_the_pinned_version(tools: Tools) -> None:
     answer = subprocess.run([tools.pulumi, "version"], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == tool_pins.pinned_version(
-        "engine", "github.com/pulumi/pulumi/pkg/v3"
-    )
+    assert answer.stdout.strip() == pins.pinned_version("engine", "github.com/pulumi/pulumi/pkg/v3")
     names = {path.name for path in tools.monitoring_crds_folder.glob("*.yaml")}
     assert "monitoring.coreos.com_prometheusrules.yaml" in names
     assert len(names) == 7
@@ -65,7 +63,7 @@ def test_every_tool_tells_the_pinned_version(tools: Tools) -> None:
 def test_build_lands_whole_and_is_used_again(small: GoModule) -> None:
     tool = build(small)
     assert subprocess.run([tool], capture_output=True, check=True).stderr == b"v1.2.3\n"
-    assert sorted(p.name for p in toolchain.module_folder(small).iterdir()) == ["bin"]
+    assert sorted(p.name for p in ensure.module_folder(small).iterdir()) == ["bin"]
     built = tool.stat().st_mtime_ns
     assert build(small) == tool
     assert tool.stat().st_mtime_ns == built
@@ -96,11 +94,11 @@ def test_tool_on_path_counts_only_in_the_pinned_version(
     for told, is_used in (("kwok v1.2.2", False), ("kwok v1.2.3-rc1", False), ("v1.2.3 go1", True)):
         mine.write_text(f"#!/bin/sh\necho {told}\n")
         mine.chmod(0o755)
-        assert (toolchain._find(small, small.tools[0]) == mine) is is_used
+        assert (ensure._find(small, small.tools[0]) == mine) is is_used
 
 
 def test_missing_go_is_one_clear_error(small: GoModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.go_build.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("sandbox.toolchain.go_build.shutil.which", lambda *_, **__: None)
     with pytest.raises(GoMissingError, match=r"Install Go 1\.22 or newer"):
         build(small)
 
@@ -109,19 +107,19 @@ def test_broken_source_says_what_the_compiler_said(small: GoModule) -> None:
     (small.folder / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(BuildError, match="undefined: nonsense"):
         build(small)
-    assert list(toolchain.module_folder(small).iterdir()) == []
+    assert list(ensure.module_folder(small).iterdir()) == []
 
 
 _BUILD_ALONE = """
 import signal, sys
 from pathlib import Path
-from sandbox import tool_pins, toolchain
+from sandbox.toolchain import ensure, pins
 from sandbox.reporter import PlainReporter
-from sandbox.tool_pins import GoModule, Tool
-tool_pins.MODULES = Path(sys.argv[1])
-toolchain._EXTRAS = {}
+from sandbox.toolchain.pins import GoModule, Tool
+pins.MODULES = Path(sys.argv[1])
+ensure._EXTRAS = {}
 module = GoModule("kwok", (Tool("kwok", "."),))
-toolchain._ensure_module(module, PlainReporter(sys.stdout))
+ensure._ensure_module(module, PlainReporter(sys.stdout))
 """
 
 
@@ -150,14 +148,14 @@ def test_interrupted_build_leaves_no_child_and_no_half_file(
     assert child.returncode != 0
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
-    assert list(toolchain.module_folder(small).iterdir()) == []
+    assert list(ensure.module_folder(small).iterdir()) == []
     assert build(small).exists()
 
 
 def test_second_build_waits_and_says_for_whom(
     small: GoModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = toolchain.module_folder(small)
+    folder = ensure.module_folder(small)
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -170,7 +168,7 @@ def test_second_build_waits_and_says_for_whom(
     holder.start()
     assert entered.wait(5)
     threading.Timer(1.0, leave.set).start()
-    toolchain._ensure_module(small, PlainReporter(sys.stdout))
+    ensure._ensure_module(small, PlainReporter(sys.stdout))
     holder.join()
     assert f"waiting: process {os.getpid()} (builds kwok, in " in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-MODULES = Path(__file__).resolve().parent / "tools"
+MODULES = Path(__file__).resolve().parent.parent / "tools"
 
 # The compiler allocates so much that on two cores a quarter of a cold build is its collector.
 BUILD_ENVIRONMENT = {"CGO_ENABLED": "0", "GOGC": "400", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from botocore.credentials import Credentials
 
-from sandbox.eks_token import TOKEN_MINUTES, make_token
+from sandbox.control_plane.eks_token import TOKEN_MINUTES, make_token
 
 _ONLY = (
     "the sandbox's aws knows only: aws eks get-token --cluster-name NAME [--region REGION] "

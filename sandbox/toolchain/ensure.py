@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.go_build import command_run, find_go, go_build, go_output
 from sandbox.locks import held_lock
 from sandbox.paths import OWNER_ONLY_FOLDER, cache_root
 from sandbox.reporter import Reporter
-from sandbox.tool_pins import (
+from sandbox.toolchain.go_build import command_run, find_go, go_build, go_output
+from sandbox.toolchain.pins import (
     GoModule,
     Tool,
     go_modules,
@@ -69,7 +69,7 @@ def missing_tools() -> tuple[str, ...]:
 def ensure_tools(reporter: Reporter) -> Tools:
     """Every tool, built where it is missing.
 
-    Raises GoMissingError, BuildError (both in `sandbox.go_build`) and UnknownPlatformError.
+    Raises GoMissingError, BuildError (both of `go_build`) and UnknownPlatformError.
     """
     found: dict[str, Path] = {}
     for module in go_modules():

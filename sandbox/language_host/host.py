@@ -5,11 +5,9 @@ its own, over the SDK's own protocol definition; it is used only where the offic
 PATH. Protocol: `pulumi/language.proto` in the SDK; how the official host answers:
 `sdk/python/cmd/pulumi-language-python/main.go`.
 
-`python -m sandbox.language_host [flags] ENGINE_ADDRESS` prints its port and serves until the engine
-ends it.
+`python -m sandbox.language_host.host [flags] ENGINE_ADDRESS` prints its port and serves until the
+engine ends it.
 """
-
-
 
 import contextlib
 import importlib.metadata
@@ -31,9 +29,9 @@ import psutil
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from sandbox.language_exec import SHOWN
+from sandbox.language_host.program import SHOWN
 
-EXEC = Path(__file__).with_name("language_exec.py")
+EXEC = Path(__file__).with_name("program.py")
 MESSAGE_LIMIT_BYTES = 400 * 2**20
 GRACE_SECONDS = 3.0
 PARENT_POLL_SECONDS = 1.0

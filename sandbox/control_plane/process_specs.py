@@ -12,11 +12,11 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from sandbox.control_plane.pki import SERVICE_NETWORK_FIRST, Pki
 from sandbox.endpoints import LOOPBACK, Endpoints
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
-from sandbox.pki import SERVICE_NETWORK_FIRST, Pki
 from sandbox.processes import ProcessSpec
-from sandbox.toolchain import Tools
+from sandbox.toolchain.ensure import Tools
 
 SERVICE_NETWORK = SERVICE_NETWORK_FIRST.rsplit(".", 1)[0] + ".0/16"
 PROBE_SECONDS = 3.0
@@ -224,7 +224,7 @@ def _moto(paths: SandboxPaths, endpoints: Endpoints) -> ProcessSpec:
 
     return ProcessSpec(
         "moto",
-        (sys.executable, "-m", "sandbox.moto_server", str(paths.root)),
+        (sys.executable, "-m", "sandbox.aws_server.server", str(paths.root)),
         _python_environment(paths),
         paths.logs / "moto.log",
         ports=("moto_port", "token_review_port"),

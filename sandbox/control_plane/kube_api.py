@@ -1,6 +1,4 @@
-"""The few Kubernetes calls that nodes need, over plain HTTPS with the admin kubeconfig."""
-
-from __future__ import annotations
+"""The Kubernetes API as its administrator: plain requests with what a kubeconfig holds."""
 
 import base64
 import json
@@ -11,14 +9,14 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote, urlencode
 
 import yaml
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_S = 20
+NOT_FOUND = 404
 
 
-class KubeError(Exception):
+class KubeApiError(Exception):
     """An answer of the API server that is not a success, or none; `status` is 0 then."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -26,7 +24,7 @@ class KubeError(Exception):
         self.status = status
 
 
-class KubeClient:
+class KubeApi:
     """Talks to the cluster of a kubeconfig's current context."""
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -35,7 +33,7 @@ class KubeClient:
         cluster = _named(config, "clusters", context["cluster"])["cluster"]
         user = _named(config, "users", context["user"])["user"]
         self._server = str(cluster["server"]).rstrip("/")
-        self._headers = {"Accept": "application/json"}
+        self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if token := user.get("token"):
             self._headers["Authorization"] = f"Bearer {token}"
         handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
@@ -44,48 +42,34 @@ class KubeClient:
             handlers.append(urllib.request.HTTPSHandler(context=context_tls))
         self._open = urllib.request.build_opener(*handlers).open
 
-    def list_nodes(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        selector = ",".join(f"{name}={value}" for name, value in labels.items())
-        found = self._send("GET", f"/api/v1/nodes?{urlencode({'labelSelector': selector})}")
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """The items of a list; empty where the server does not (yet) know the kind."""
+        try:
+            found = self.request("GET", path)
+        except KubeApiError as error:
+            if error.status == NOT_FOUND:
+                return []
+            raise
         return cast(list[dict[str, Any]], found.get("items") or [])
 
-    def create_node(self, node: Mapping[str, Any]) -> bool:
-        """Make a node; False where one of that name is there already."""
-        try:
-            self._send("POST", "/api/v1/nodes", node)
-        except KubeError as error:
-            if error.status == 409:
-                return False
-            raise
-        return True
-
-    def replace_node(self, node: Mapping[str, Any]) -> None:
-        self._send("PUT", f"/api/v1/nodes/{quote(node['metadata']['name'])}", node)
-
-    def delete_node(self, name: str) -> None:
-        try:
-            self._send("DELETE", f"/api/v1/nodes/{quote(name)}")
-        except KubeError as error:
-            if error.status != 404:
-                raise
-
-    def _send(
+    def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 (the address is the kubeconfig's)
+        """One request and its decoded answer; raises KubeApiError."""
+        request = urllib.request.Request(  # noqa: S310
             self._server + path,
             method=method,
-            headers={**self._headers, "Content-Type": "application/json"},
+            headers=self._headers,
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with self._open(request, timeout=TIMEOUT_SECONDS) as answer:
+            with self._open(request, timeout=TIMEOUT_S) as answer:
                 return cast(dict[str, Any], json.loads(answer.read() or b"{}"))
         except urllib.error.HTTPError as error:
             detail = error.read().decode(errors="replace")
-            raise KubeError(error.code, f"{method} {path}: {_message(detail)}") from None
+            raise KubeApiError(error.code, f"{method} {path}: {_message(detail)}") from None
         except OSError as error:
-            raise KubeError(0, f"{method} {self._server}{path}: {error}") from None
+            raise KubeApiError(0, f"{method} {self._server}{path}: {error}") from None
 
 
 def _message(detail: str) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from sandbox.eks_token import BadTokenError, SignedToken, read_token
+from sandbox.control_plane.eks_token import BadTokenError, SignedToken, read_token
+from sandbox.control_plane.pki import KeyPair
 from sandbox.endpoints import Endpoints
-from sandbox.pki import KeyPair
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

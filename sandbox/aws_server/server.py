@@ -1,7 +1,7 @@
 """The local AWS as a process: moto's own server behind the sandbox's door, and the token webhook.
 
-`python -m sandbox.moto_server ROOT` serves until SIGTERM. Its memory is the journal: killed and
-started again, it has the same resources with the same ids.
+`python -m sandbox.aws_server.server ROOT` serves until SIGTERM. Its memory is the journal: killed
+and started again, it has the same resources with the same ids.
 """
 
 import json
@@ -24,14 +24,14 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder
 
-from sandbox import determinism
-from sandbox.access_entries import granted
-from sandbox.aws_gate import AwsGate
+from sandbox.aws_server import determinism
+from sandbox.aws_server.gate import AwsGate
+from sandbox.aws_server.journal import Journal, JournalError
+from sandbox.control_plane.access_entries import granted
+from sandbox.control_plane.pki import Pki
+from sandbox.control_plane.token_review import Directory, TokenReview, webhook_tls
 from sandbox.endpoints import LOOPBACK, Endpoints, read_endpoints
-from sandbox.journal import Journal, JournalError
 from sandbox.paths import SandboxPaths
-from sandbox.pki import Pki
-from sandbox.token_review import Directory, TokenReview, webhook_tls
 
 _log = logging.getLogger("sandbox.moto")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from sandbox.tool_pins import BUILD_ENVIRONMENT
+from sandbox.toolchain.pins import BUILD_ENVIRONMENT
 
 LAST_LINES = 30
 GRACE_SECONDS = 3.0

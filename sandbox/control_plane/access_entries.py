@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sandbox.token_review import ADMIN_GROUP, Access
+from sandbox.control_plane.token_review import ADMIN_GROUP, Access
 
 _ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 _CLUSTER_SETTINGS = "EKS cluster settings"

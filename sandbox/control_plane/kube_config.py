@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox.control_plane.pki import KeyPair, Pki
 from sandbox.endpoints import Endpoints
 from sandbox.paths import SandboxPaths, write_private
-from sandbox.pki import KeyPair, Pki
 
 
 def write_kubeconfig(path: Path, server: str, authority: KeyPair, client: KeyPair) -> Path:

@@ -1,8 +1,8 @@
 """Runs one Pulumi program in Python: what `pulumi-language-python-exec` does in a release.
 
-Started by `sandbox.language_host` with the interpreter of the program, by path and not as a module,
-so that nothing of the sandbox is importable in the program by accident. Exit status: 0; 32 where
-the error has been shown already; that of `sys.exit` where the program called it.
+Started by `sandbox.language_host.host` with the interpreter of the program, by path and not as a
+module, so that nothing of the sandbox is importable in the program by accident. Exit status: 0; 32
+where the error has been shown already; that of `sys.exit` where the program called it.
 """
 
 import argparse

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Response
 
-from sandbox.determinism import as_at
-from sandbox.journal import FORM, Change, Journal, is_read
+from sandbox.aws_server.determinism import as_at
+from sandbox.aws_server.journal import FORM, Change, Journal, is_read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

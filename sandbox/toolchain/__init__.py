@@ -1,0 +1,1 @@
+"""Gets the tools: pinned Go modules, built once, kept outside the checkout."""
