@@ -22,7 +22,7 @@ up: .venv/.synced ## install, build what is missing, start the sandbox, `pulumi 
 	@$(MOE) sandbox up
 
 status: .venv/.synced ## what runs in the sandbox
-	@$(MOE) sandbox status
+	@$(MOE) sandbox status || [ $$? -eq 3 ]
 
 down: .venv/.synced ## remove the sandbox
 	@$(MOE) sandbox down || [ $$? -eq 3 ]
@@ -32,4 +32,4 @@ lint: .venv/.synced ## ruff and mypy
 	.venv/bin/mypy
 
 test: lint ## lint, types, unit tests, and the engine tests on a sandbox of their own
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2 --dist loadfile --durations 10

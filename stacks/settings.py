@@ -182,7 +182,8 @@ class ModelServerSettings(Section):
     max_num_seqs: Annotated[int, Field(ge=1, le=4096)] = 256
     """Most sequences in one batch."""
     min_full_length_sequences: Annotated[int, Field(ge=1)] = memory_fit.DEFAULT_MIN_SEQUENCES
-    """Sequences of max_model_len that the KV cache must hold at once."""
+    """Sequences of max_model_len that the KV cache must hold at once; below 8 the policy
+    kubernetes-llm-server-model-fits must be told too (minSequences)."""
     cpu: Annotated[int, Field(ge=8)] = 64
     """CPU cores of the pod, requested and limited."""
     memory_gib: Annotated[int, Field(ge=16)]
