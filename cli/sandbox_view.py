@@ -40,7 +40,7 @@ def show_summary(console: Console, summary: Summary, resources: int) -> None:
         _show(console, sheet)
     console.print(f"{resources} resources in stack local. Next:", soft_wrap=True)
     for command, purpose in NEXT:
-        console.print(f"  [cyan]{command}[/]\n      {purpose}", soft_wrap=True)
+        console.print(f"  [cyan]{command}[/]  # {purpose}", soft_wrap=True)
 
 
 def save_picture(path: Path, summary: Summary, resources: int) -> None:
