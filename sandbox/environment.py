@@ -99,7 +99,9 @@ def _settings(
         "MOE_CHART_MIRROR": str(paths.charts),
         "KUBECONFIG": str(paths.admin_kubeconfig),
         "PULUMI_HOME": str(paths.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{paths.backend}",
+        # Without `metadata=skip` the backend writes a file of attributes beside each checkpoint,
+        # in place: a kill at that moment leaves it empty and the stack unreadable.
+        "PULUMI_BACKEND_URL": f"file://{paths.backend}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

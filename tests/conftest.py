@@ -1,5 +1,6 @@
 """Fixtures that more than one folder of tests needs."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 
 from sandbox.reporter import PlainReporter
 from sandbox.toolchain.ensure import ensure_promtool
+
+# A shell without job control starts what is in the background with SIGINT ignored, and every
+# child inherits that: the tests of Ctrl-C would then press a key that nobody hears.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
