@@ -1,6 +1,7 @@
 """`moe sandbox`: the whole program on this machine, with no cloud account."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -118,7 +119,9 @@ def env(as_json: Json = False) -> None:
         if sandbox is None:
             raise StackError("the sandbox does not run; `make up` starts it")
         if as_json:
-            _print_json(sandbox.environment())
+            # Only what is ours: the caller's own variables may be secrets.
+            ours = sandbox.environment()
+            _print_json({k: v for k, v in ours.items() if os.environ.get(k) != v})
         else:
             typer.echo(sandbox.exports(), nl=False)
 
