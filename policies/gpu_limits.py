@@ -8,20 +8,16 @@ vLLM takes tensor parallel size x engines x pipeline stages of its pod
 from pulumi_policy import ResourceValidationPolicy, Severity
 
 from catalog.gpu_nodes import GPU_RESOURCE
+from policies.llm_servers import llm_servers
 from policies.quantities import quantity
 from policies.reading import shown
 from policies.review import Config, Resource, Review, UnreadableError, of_resource
-from policies.vllm_flags import TENSOR_PARALLEL, Flags, vllm_flags
-from policies.workloads import Container, containers
+from policies.vllm_flags import TENSOR_PARALLEL, Flags
+from policies.workloads import Container
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
-    for container in containers(review, subject):
-        flags = None
-        with review.reading(container.place):
-            flags = vllm_flags(container.fields)
-        if flags is None or container.is_ephemeral:
-            continue
+    for container, flags in llm_servers(review, subject):
         with review.reading(container.place):
             _check_limit(review, container, flags)
         with review.reading(container.place):

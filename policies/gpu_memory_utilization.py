@@ -13,20 +13,18 @@ from catalog.memory_fit import (
     MAX_GPU_MEMORY_UTILIZATION,
     MIN_GPU_MEMORY_UTILIZATION,
 )
+from policies.llm_servers import llm_servers
 from policies.reading import shown
 from policies.review import Config, Place, Resource, Review, UnreadableError, of_resource
-from policies.vllm_flags import GPU_MEMORY_UTILIZATION, Flags, vllm_flags
-from policies.workloads import containers
+from policies.vllm_flags import GPU_MEMORY_UTILIZATION, Flags
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
     low = config.get("minimum", MIN_GPU_MEMORY_UTILIZATION)
     high = config.get("maximum", MAX_GPU_MEMORY_UTILIZATION)
-    for container in containers(review, subject):
+    for container, flags in llm_servers(review, subject):
         with review.reading(container.place):
-            flags = vllm_flags(container.fields)
-            if flags is not None and not container.is_ephemeral:
-                _check_share(review, container.place, flags, low, high)
+            _check_share(review, container.place, flags, low, high)
 
 
 def _check_share(review: Review, place: Place, flags: Flags, low: float, high: float) -> None:

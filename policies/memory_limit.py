@@ -12,20 +12,16 @@ from pulumi_policy import ResourceValidationPolicy, Severity
 
 from catalog.instance_types import GIB
 from catalog.memory_fit import host_memory_needed_gib
+from policies.llm_servers import llm_servers
 from policies.quantities import quantity
 from policies.reading import child, elements, known, shown
 from policies.review import Config, Resource, Review, of_resource
-from policies.vllm_flags import Flags, vllm_flags
-from policies.workloads import Container, containers
+from policies.vllm_flags import Flags
+from policies.workloads import Container
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
-    for container in containers(review, subject):
-        flags = None
-        with review.reading(container.place):
-            flags = vllm_flags(container.fields)
-        if flags is None or container.is_ephemeral:
-            continue
+    for container, flags in llm_servers(review, subject):
         with review.reading(container.place):
             _check_amount(review, container, flags)
         with review.reading(container.place):
