@@ -19,8 +19,3 @@ app.add_typer(sandbox.app, name="sandbox")
 # typer's UsageError, which it does not export.
 usage_error = typer.BadParameter.__mro__[1]
 usage_error.exit_code = exit_codes.ERROR  # type: ignore[attr-defined]
-
-
-@app.callback()
-def _root() -> None:
-    """Keeps `sandbox` a group of its own while it is the only one."""

@@ -49,11 +49,6 @@ def go_output(go: str, arguments: Sequence[str], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def go_run(go: str, arguments: Sequence[str], folder: Path) -> None:
-    """Run a Go command for its effect. Raises BuildError."""
-    _run_go([go, *arguments], folder)
-
-
 def command_run(command: Sequence[str], folder: Path) -> None:
     """Run a built tool that itself calls Go, under the same settings. Raises BuildError."""
     _run_go(list(command), folder)
