@@ -1,7 +1,6 @@
 """`moe sandbox`: the whole program on this machine, with no cloud account."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -119,9 +118,7 @@ def env(as_json: Json = False) -> None:
         if sandbox is None:
             raise StackError("the sandbox does not run; `make up` starts it")
         if as_json:
-            # Only what is ours: the caller's own variables may be secrets.
-            ours = sandbox.environment()
-            _print_json({k: v for k, v in ours.items() if os.environ.get(k) != v})
+            _print_json(sandbox.settings())
         else:
             typer.echo(sandbox.exports(), nl=False)
 

@@ -60,7 +60,7 @@ def sandbox_environment(
     """The environment of a `pulumi` that works on the sandbox, from `base` (default: ours)."""
     given = dict(os.environ if base is None else base)
     kept = {name: value for name, value in given.items() if not _is_removed(name)}
-    settings = _settings(paths, tools, endpoints, passphrase_file, kept.get("PATH", ""))
+    settings = own_settings(paths, tools, endpoints, passphrase_file, kept.get("PATH", ""))
     # A provider without a kubeconfig of its own must fail here, as it would in a release.
     return {**kept, **settings, "KUBECONFIG": str(paths.config / "no-kubeconfig")}
 
@@ -78,20 +78,21 @@ def as_exports(
     Here KUBECONFIG is the administrator's, for `kubectl` by hand.
     """
     given = dict(os.environ if base is None else base)
-    settings = _settings(paths, tools, endpoints, passphrase_file, given.get("PATH", ""))
+    settings = own_settings(paths, tools, endpoints, passphrase_file, given.get("PATH", ""))
     unset = [name for name in sorted(given) if _is_removed(name) and name not in settings]
     lines = [f"unset {shlex.quote(name)}" for name in unset]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
     return "\n".join(lines) + "\n"
 
 
-def _settings(
+def own_settings(
     paths: SandboxPaths,
     tools: Tools,
     endpoints: Endpoints,
     passphrase_file: Path,
     path: str,
 ) -> dict[str, str]:
+    """The variables that are the sandbox's; `path` is the PATH that they extend."""
     helm = paths.helm
     return {
         "PATH": _with_first(path, (paths.bin, tools.pulumi.parent)),

@@ -23,7 +23,13 @@ from sandbox.endpoints import (
     read_endpoints,
     with_other_ports,
 )
-from sandbox.environment import PASSPHRASE_FILE, as_exports, install, sandbox_environment
+from sandbox.environment import (
+    PASSPHRASE_FILE,
+    as_exports,
+    install,
+    own_settings,
+    sandbox_environment,
+)
 from sandbox.locks import LockHeldError, held_lock
 from sandbox.paths import SandboxPaths, default_paths
 from sandbox.processes import ProcessSpec, ProcessTable, last_lines
@@ -63,6 +69,11 @@ class Sandbox:
         return sandbox_environment(
             self.paths, self.tools, self.endpoints, passphrase_file=passphrase_file
         )
+
+    def settings(self) -> dict[str, str]:
+        """What `exports` exports, as a mapping; nothing of the caller's but the rest of PATH."""
+        path = os.environ.get("PATH", "")
+        return own_settings(self.paths, self.tools, self.endpoints, PASSPHRASE_FILE, path)
 
     def exports(self, *, passphrase_file: Path = PASSPHRASE_FILE) -> str:
         return as_exports(self.paths, self.tools, self.endpoints, passphrase_file=passphrase_file)
