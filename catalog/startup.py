@@ -14,7 +14,7 @@ INITIALISATION_S = 900
 """torch.compile, CUDA graphs and NCCL set-up after the weights are there, generously."""
 
 
-def startup_budget_s(model: MoeModel, *, weights_mib_per_s: int) -> int:
+def startup_budget_s(model: MoeModel, *, slowest_mib_per_s: int) -> int:
     """Seconds from container start to a first healthy answer, in the worst case."""
-    download_s = model.parameters * BYTES_PER_PARAMETER / MIB / weights_mib_per_s
+    download_s = model.parameters * BYTES_PER_PARAMETER / MIB / slowest_mib_per_s
     return math.ceil(download_s) + INITIALISATION_S

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stacks.fields import kind_of, located
 from stacks.settings import Settings
 
 PROJECT = "moe-serving"
@@ -144,54 +145,53 @@ class _Lines:
 
 
 def _problem(details: ErrorDetails, path: Path, lines: _Lines) -> Problem:
-    location = details["loc"]
+    place = located(details["loc"]).path
     context = details.get("ctx", {})
-    value: object = details["input"]
     match details["type"]:
         case "not_allowed":
-            location = (*location, *str(context["key"]).split("."))
+            place = (*place, *str(context["key"]).split("."))
             message = f"{context['value']} is not allowed; allowed: {context['allowed']}"
         case "extra_forbidden":
-            message = _unknown_key(location)
+            message = _unknown_key(details["loc"])
         case "missing":
-            message = f"missing; {_description(location)}"
+            message = f"missing; {_what_is_wanted(details['loc'])}"
+        case "union_tag_not_found":
+            place = (*place, "kind")
+            message = f"missing; allowed: {_kinds(details['loc'])}"
+        case "union_tag_invalid":
+            place = (*place, "kind")
+            message = f"{_shown(context['tag'])} is not allowed; allowed: {_kinds(details['loc'])}"
         case "value_error":
             message = f"{context['error']}"
         case _:
-            message = (
-                f"{json.dumps(value, default=str)} is not allowed; allowed: {_allowed(details)}"
-            )
-    key = ".".join(str(part) for part in location)
-    return Problem(_display_name(path), lines.of(location), f"{PROJECT}:{key}", message)
+            message = f"{_shown(details['input'])} is not allowed; allowed: {_allowed(details)}"
+    key = ".".join(str(part) for part in place)
+    return Problem(_display_name(path), lines.of(place), f"{PROJECT}:{key}", message)
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, default=str)
 
 
 def _allowed(details: ErrorDetails) -> str:
     text = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
-    description = _description(details["loc"])
+    description = located(details["loc"]).description
     return f"{text}. {description}" if description else text
 
 
+def _what_is_wanted(location: tuple[str | int, ...]) -> str:
+    place = located(location)
+    keys = ", ".join(dict.fromkeys(key for each in place.sections for key in each.model_fields))
+    return place.description or f"a section with {keys}"
+
+
+def _kinds(location: tuple[str | int, ...]) -> str:
+    return ", ".join(str(kind_of(section)) for section in located(location).sections)
+
+
 def _unknown_key(location: tuple[str | int, ...]) -> str:
-    parent = _model_at(location[:-1])
-    known = list(parent.model_fields) if parent else []
+    parents = located(location[:-1]).sections
+    known = [key for parent in parents for key in parent.model_fields]
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return f"unknown key; {hint}allowed: {', '.join(known)}"
-
-
-def _model_at(location: tuple[str | int, ...]) -> type[BaseModel] | None:
-    model: type[BaseModel] = Settings
-    for part in location:
-        field = model.model_fields.get(str(part))
-        annotation: object = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return None
-        model = annotation
-    return model
-
-
-def _description(location: tuple[str | int, ...]) -> str:
-    names = [part for part in location if isinstance(part, str)]
-    parent = _model_at(tuple(names[:-1]))
-    field = parent.model_fields.get(names[-1]) if parent and names else None
-    return (field.description or "") if field else ""

@@ -144,7 +144,7 @@ def test_a_model_that_does_not_fit_says_need_have_and_what_would_fit() -> None:
 
 def test_all_problems_come_at_once_with_their_lines() -> None:
     def two(config: Config) -> None:
-        section("model_server", replicas=0)(config)
+        section("model_server", replicas=-1)(config)
         section("network", nat_gateways="two")(config)
 
     problems = refused(two)

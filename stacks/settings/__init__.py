@@ -1,0 +1,151 @@
+"""The settings of one stack: what `stacks/Pulumi.<stack>.yaml` may say.
+
+One module a section; every key of the file is a field there, and unknown keys are
+refused. Here is what sections say about each other. Reading the file and wording
+its errors is `stacks/reading.py`.
+"""
+
+import math
+import re
+from typing import Self
+
+from pydantic import model_validator
+
+from catalog import instance_types, memory_fit, models
+from stacks.settings.alerts import AlertSettings
+from stacks.settings.aws import AwsSettings
+from stacks.settings.charts import ChartSettings
+from stacks.settings.cluster import ClusterSettings
+from stacks.settings.gpu_node_group import GpuNodeGroupSettings
+from stacks.settings.model_server import ModelServerSettings
+from stacks.settings.model_weights import InstanceStoreWeights, ModelWeightsSettings
+from stacks.settings.network import NetworkSettings
+from stacks.settings.section import Section, refused
+
+_ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?(/|$)")
+
+
+class Settings(Section):
+    """One environment."""
+
+    aws: AwsSettings
+    network: NetworkSettings
+    cluster: ClusterSettings
+    gpu_node_group: GpuNodeGroupSettings
+    charts: ChartSettings
+    model_server: ModelServerSettings
+    model_weights: ModelWeightsSettings = InstanceStoreWeights(kind="instance_store")
+    alerts: AlertSettings
+
+    @model_validator(mode="after")
+    def _zones_agree(self) -> Self:
+        region = self.aws.region
+        strangers = [z for z in self.network.zones if z[:-1] != region]
+        if strangers:
+            raise refused("network.zones", strangers, f"zones of aws.region {region}")
+        if self.gpu_node_group.zone not in self.network.zones:
+            raise refused(
+                "gpu_node_group.zone",
+                self.gpu_node_group.zone,
+                f"one of network.zones {list(self.network.zones)}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _arns_agree(self) -> Self:
+        arns = {
+            "cluster.volume_kms_key_arn": self.cluster.volume_kms_key_arn,
+            "gpu_node_group.capacity.resource_group_arn": getattr(
+                self.gpu_node_group.capacity, "resource_group_arn", None
+            ),
+        }
+        for key, arn in arns.items():
+            if arn is not None and arn.split(":")[3] != self.aws.region:
+                raise refused(key, arn, f"an ARN of aws.region {self.aws.region}")
+        return self
+
+    @model_validator(mode="after")
+    def _ami_follows_cluster(self) -> Self:
+        version = self.cluster.kubernetes_version
+        for key, release in (
+            ("cluster.system_ami_release_version", self.cluster.system_ami_release_version),
+            ("gpu_node_group.ami_release_version", self.gpu_node_group.ami_release_version),
+        ):
+            if not release.startswith(f"{version}."):
+                raise refused(key, release, f"a release of Kubernetes {version}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_from_the_internet(self) -> Self:
+        if self.network.nat_gateways != "none":
+            return self
+        if isinstance(self.model_weights, InstanceStoreWeights):
+            raise refused(
+                "model_weights.kind",
+                self.model_weights.kind,
+                "s3 or fsx_lustre where network.nat_gateways is none:"
+                " Hugging Face cannot be reached",
+            )
+        for key, image in (
+            ("model_server.image", self.model_server.image),
+            ("charts.image_registry", self.charts.image_registry),
+        ):
+            match = _ECR.match(image or "")
+            if match is None or match["region"] != self.aws.region:
+                raise refused(
+                    key,
+                    image,
+                    f"a repository of ECR in {self.aws.region} where network.nat_gateways is none:"
+                    " no other registry can be reached",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _model_fits(self) -> Self:
+        server = self.model_server
+        model = models.model(server.model)
+        node = instance_types.instance_type(self.gpu_node_group.instance_type)
+        if server.max_model_len > model.context_tokens:
+            raise refused(
+                "model_server.max_model_len",
+                server.max_model_len,
+                f"up to {model.context_tokens}, the context of {model.name}",
+            )
+        fit = self.memory_fit()
+        if not fit.fits:
+            raise refused("model_server.model", *_does_not_fit(fit, server.gpu_memory_utilization))
+        needed_gib = memory_fit.host_memory_needed_gib(
+            model, gpus=server.tensor_parallel_size, shm_gib=server.shm_gib
+        )
+        if not needed_gib <= server.memory_gib <= node.memory_gib:
+            raise refused(
+                "model_server.memory_gib",
+                server.memory_gib,
+                f"{math.ceil(needed_gib)} (weights, /dev/shm and"
+                f" {server.tensor_parallel_size} workers) to {node.memory_gib:.0f} (the node)",
+            )
+        return self
+
+    def memory_fit(self) -> memory_fit.MemoryFit:
+        server = self.model_server
+        return memory_fit.memory_fit(
+            models.model(server.model),
+            instance_types.instance_type(self.gpu_node_group.instance_type),
+            tensor_parallel_size=server.tensor_parallel_size,
+            max_model_len=server.max_model_len,
+            gpu_memory_utilization=server.gpu_memory_utilization,
+            min_sequences=server.min_full_length_sequences,
+        )
+
+
+def _does_not_fit(fit: memory_fit.MemoryFit, utilization: float) -> tuple[str, str]:
+    """What was found and what would be allowed, for the message about memory."""
+    found = (
+        f"{fit.model.name} on one {fit.instance_type.name} with tensor_parallel_size"
+        f" {fit.tensor_parallel_size} (need {fit.needed_gib:.1f} GiB a GPU:"
+        f" weights {fit.weights_gib:.1f}, activations and graphs {fit.overhead_gib:.1f},"
+        f" KV cache of {fit.min_sequences} x {fit.max_model_len} tokens; have"
+        f" {fit.budget_gib:.1f} GiB)"
+    )
+    fixes = memory_fit.what_would_fit(fit, utilization)
+    return found, "; or ".join(fixes) or "nothing in the catalogue"

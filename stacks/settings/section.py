@@ -1,0 +1,33 @@
+"""What every section of the settings is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+InstanceTypePattern = Annotated[str, StringConstraints(pattern=r"^[a-z]\w*\.\w+$")]
+AmiReleaseVersion = Annotated[str, StringConstraints(pattern=r"^1\.\d{2}\.\d+-\d{8}$")]
+KmsKeyArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]+$")
+]
+
+
+class Section(BaseModel):
+    """What every section shares: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+def refused(key: str, value: object, allowed: str) -> PydanticCustomError:
+    """The error of a value that is well-formed but not allowed beside the others.
+
+    `key` is relative to the model whose validator raises it.
+    """
+    return PydanticCustomError(
+        "not_allowed",
+        "{key} {value} is not allowed; allowed: {allowed}",
+        {"key": key, "value": str(value), "allowed": allowed},
+    )
