@@ -5,46 +5,59 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from catalog import instance_types
-from catalog.alert_rules import AlertThresholds
 from components.alerts import Alerts, AlertsArgs
 from components.cluster import Cluster, ClusterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.model_server import ModelServer, ModelServerArgs
+from components.model_weights import ModelWeights, ModelWeightsArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Network, NetworkArgs
 from stacks import current
 
 settings = current.settings()
-region = settings.aws.region
+gpus = settings.gpu_node_group
 name = f"moe-{pulumi.get_stack()}"
+tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack(), **settings.aws.cost_tags}
 
-in_aws = pulumi.ResourceOptions(
-    provider=aws.Provider(
-        "aws",
-        region=region,
-        allowed_account_ids=[settings.aws.account_id],
-        default_tags=aws.ProviderDefaultTagsArgs(
-            tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()}
-        ),
-    )
+aws_provider = aws.Provider(
+    "aws",
+    region=settings.aws.region,
+    allowed_account_ids=[settings.aws.account_id],
+    default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
 )
-network = Network(name, NetworkArgs(region, settings.network), in_aws)
+
+
+def in_aws(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(provider=aws_provider, depends_on=list(after))
+
+
+network = Network(name, NetworkArgs(settings.aws.region, settings.network), in_aws())
 subnets = network.private_subnet_ids
-cluster = Cluster(name, ClusterArgs(region, settings.cluster, list(subnets.values())), in_aws)
+cluster = Cluster(
+    name,
+    ClusterArgs(settings.aws, settings.cluster, network.vpc_id, list(subnets.values()), tags),
+    in_aws(),
+)
 gpu_nodes = GpuNodeGroup(
     f"{name}-gpu",
-    GpuNodeGroupArgs(
-        settings.gpu_node_group,
-        cluster_name=cluster.cluster_name,
-        cluster_security_group_id=cluster.security_group_id,
-        vpc_id=network.vpc_id,
-        subnet_id=subnets[settings.gpu_node_group.zone],
+    GpuNodeGroupArgs(gpus, cluster.node_home, subnets[gpus.zone]),
+    in_aws(*cluster.before_nodes),
+)
+weights = ModelWeights(
+    f"{name}-weights",
+    ModelWeightsArgs(
+        settings.model_weights,
+        settings.model_server,
+        settings.aws.account_id,
+        cluster.node_home,
+        subnets[gpus.zone],
+        protect=settings.cluster.protect,
     ),
-    pulumi.ResourceOptions.merge(in_aws, pulumi.ResourceOptions(depends_on=cluster.before_nodes)),
+    in_aws(),
 )
 
-provider = kubernetes.Provider(
+kubernetes_provider = kubernetes.Provider(
     "kubernetes",
     kubeconfig=cluster.kubeconfig,
     # Without it every change of the kubeconfig would replace all that is in the cluster.
@@ -53,36 +66,30 @@ provider = kubernetes.Provider(
 
 
 def in_cluster(*after: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(provider=provider, depends_on=list(after))
+    return pulumi.ResourceOptions(provider=kubernetes_provider, depends_on=list(after))
 
 
 monitoring = Monitoring("monitoring", MonitoringArgs(settings.charts), in_cluster(*cluster.ready))
 gpu_operator = GpuOperator(
-    "gpu-operator", GpuOperatorArgs(settings.charts), in_cluster(monitoring.release)
+    "gpu-operator",
+    GpuOperatorArgs(settings.charts, gpus.tolerations(), gpus.efa.enabled),
+    in_cluster(monitoring.release),
 )
 model_server = ModelServer(
     "model-server",
-    ModelServerArgs(settings.model_server),
-    in_cluster(gpu_operator.release, gpu_nodes.node_group),
+    ModelServerArgs(settings.model_server, weights.source, gpus.tolerations()),
+    in_cluster(gpu_operator.release, gpu_nodes.node_group, *weights.ready),
 )
 alerts = Alerts(
     "alerts",
-    AlertsArgs(
-        AlertThresholds(
-            kv_cache_usage_ratio=settings.alerts.kv_cache_usage_ratio,
-            waiting_requests=settings.alerts.waiting_requests,
-            ttft_p99_s=settings.alerts.ttft_p99_s,
-            gpus_per_node=instance_types.instance_type(
-                settings.gpu_node_group.instance_type
-            ).gpu_count,
-        ),
-        settings.alerts.runbook_base_url,
-    ),
+    AlertsArgs(settings.alerts, instance_types.instance_type(gpus.instance_type).gpu_count),
     in_cluster(monitoring.release),
 )
 
 pulumi.export("cluster_name", cluster.cluster_name)
 pulumi.export("kubeconfig", cluster.kubeconfig)
 pulumi.export("gpu_node_group", gpu_nodes.node_group_name)
+pulumi.export("placement_group", gpu_nodes.placement_group_name)
+pulumi.export("weights", weights.source.location)
 pulumi.export("model_url", model_server.url)
 pulumi.export("alerts", alerts.count)

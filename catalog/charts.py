@@ -32,7 +32,9 @@ class Chart:
 GPU_OPERATOR = Chart(
     name="gpu-operator",
     repository="https://helm.ngc.nvidia.com/nvidia",
-    undeclared_keys=frozenset({"dcgmExporter.config.name"}),
+    undeclared_keys=frozenset(
+        {"dcgmExporter.config.name", "node-feature-discovery.image.repository"}
+    ),
 )
 
 EFA_DEVICE_PLUGIN = Chart(

@@ -19,10 +19,8 @@ TOLERATION = MappingProxyType({"key": TAINT_KEY, "operator": "Exists", "effect":
 
 NODE_SELECTOR = MappingProxyType({"moe-serving/node": "gpu"})
 
-NODE_LABELS = MappingProxyType(
-    {
-        **NODE_SELECTOR,
-        "nvidia.com/gpu.present": "true",
-        "vpc.amazonaws.com/efa.present": "true",
-    }
-)
+
+def node_labels(*, efa: bool) -> dict[str, str]:
+    """Labels of a GPU node, with EFA interfaces or without."""
+    labels = {**NODE_SELECTOR, "nvidia.com/gpu.present": "true"}
+    return {**labels, "vpc.amazonaws.com/efa.present": "true"} if efa else labels

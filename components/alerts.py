@@ -7,12 +7,13 @@ from pulumi_kubernetes import apiextensions, meta
 
 from catalog.alert_rules import RULE_NAME, AlertThresholds, rule_groups
 from components.monitoring import NAMESPACE, RELEASE_LABEL
+from stacks.settings.alerts import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsArgs:
-    thresholds: AlertThresholds
-    runbook_base_url: str
+    settings: AlertSettings
+    gpus_per_node: int
 
 
 class Alerts(pulumi.ComponentResource):
@@ -24,7 +25,14 @@ class Alerts(pulumi.ComponentResource):
         self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("moe-serving:index:Alerts", name, None, opts)
-        groups = rule_groups(args.thresholds, args.runbook_base_url)
+        settings = args.settings
+        thresholds = AlertThresholds(
+            kv_cache_usage_ratio=settings.kv_cache_usage_ratio,
+            waiting_requests=settings.waiting_requests,
+            ttft_p99_s=settings.ttft_p99_s,
+            gpus_per_node=args.gpus_per_node,
+        )
+        groups = rule_groups(thresholds, settings.runbook_base_url)
         self.count = sum(len(group["rules"]) for group in groups)
         apiextensions.CustomResource(
             name,

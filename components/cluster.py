@@ -1,14 +1,15 @@
 """The EKS cluster: control plane, who may use it, its addons, and the system nodes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import cloudwatch, ec2, eks, iam, kms
 
-from components import worker_nodes
-from stacks.settings import ClusterSettings
+from components import encryption_keys, worker_nodes
+from stacks.settings.aws import AwsSettings
+from stacks.settings.cluster import ClusterSettings
 
 _CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 _CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -16,11 +17,13 @@ _CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "sc
 
 @dataclass(frozen=True, slots=True)
 class ClusterArgs:
-    """`private_subnet_ids` are of two zones or more."""
+    """`private_subnet_ids` are of two zones or more; `tags` go on what nodes launch."""
 
-    region: str
+    aws: AwsSettings
     settings: ClusterSettings
+    vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
+    tags: Mapping[str, str]
 
 
 class Cluster(pulumi.ComponentResource):
@@ -28,8 +31,8 @@ class Cluster(pulumi.ComponentResource):
 
     cluster_name: pulumi.Output[str]
     arn: pulumi.Output[str]
-    security_group_id: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
+    node_home: worker_nodes.NodeHome
     before_nodes: Sequence[pulumi.Resource]
     """Addons that a node needs in place when it joins."""
     ready: Sequence[pulumi.Resource]
@@ -42,20 +45,25 @@ class Cluster(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._kept = pulumi.ResourceOptions(parent=self, protect=args.settings.protect)
 
         cluster = self._control_plane(self._secrets_key())
         self.cluster_name = cluster.name
         self.arn = cluster.arn
-        self.security_group_id = cluster.vpc_config.apply(
-            lambda config: config.cluster_security_group_id or ""
+        self.node_home = worker_nodes.NodeHome(
+            cluster_name=cluster.name,
+            security_group_id=cluster.vpc_config.apply(
+                lambda config: config.cluster_security_group_id or ""
+            ),
+            vpc_id=args.vpc_id,
+            volume_kms_key_arn=self._volume_key_arn(),
+            tags=args.tags,
         )
         self.kubeconfig = pulumi.Output.secret(
             pulumi.Output.all(
                 name=cluster.name,
                 endpoint=cluster.endpoint,
                 authority=cluster.certificate_authority.apply(lambda ca: ca.data or ""),
-            ).apply(lambda values: _kubeconfig(args.region, **values))
+            ).apply(lambda values: _kubeconfig(args.aws.region, **values))
         )
         for arn in args.settings.admin_role_arns:
             self._admin(arn)
@@ -63,7 +71,9 @@ class Cluster(pulumi.ComponentResource):
         # The CNI before any node: the one that EKS would put there by itself may be too
         # old to leave efa-only interfaces alone (1.18.5 is the first that does).
         self.before_nodes = [
-            self._addon("vpc-cni", {"enableNetworkPolicy": "true"}),
+            self._addon(
+                "vpc-cni", {"enableNetworkPolicy": "true"}, version=args.settings.vpc_cni_version
+            ),
             self._addon("kube-proxy"),
             self._addon("eks-pod-identity-agent"),
         ]
@@ -74,26 +84,30 @@ class Cluster(pulumi.ComponentResource):
             {
                 "cluster_name": self.cluster_name,
                 "arn": self.arn,
-                "security_group_id": self.security_group_id,
                 "kubeconfig": self.kubeconfig,
             }
         )
 
     def _secrets_key(self) -> kms.Key:
-        key = kms.Key(
+        return encryption_keys.key(
             f"{self._name}-secrets",
-            description=f"Kubernetes secrets of {self._name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=30,
-            opts=self._kept,
+            f"Kubernetes secrets of {self._name}",
+            parent=self,
+            protect=self._args.settings.protect,
         )
-        kms.Alias(
-            f"{self._name}-secrets",
-            name=f"alias/{self._name}-secrets",
-            target_key_id=key.key_id,
-            opts=self._child,
-        )
-        return key
+
+    def _volume_key_arn(self) -> pulumi.Input[str]:
+        if self._args.settings.volume_kms_key_arn is not None:
+            return self._args.settings.volume_kms_key_arn
+        return encryption_keys.key(
+            f"{self._name}-volumes",
+            f"Disks of the nodes and file systems of {self._name}",
+            parent=self,
+            protect=self._args.settings.protect,
+            policy=encryption_keys.key_policy_through_services(
+                self._args.aws.account_id, self._args.aws.region, ["ec2", "fsx"]
+            ),
+        ).arn
 
     def _control_plane(self, key: kms.Key) -> eks.Cluster:
         role = iam.Role(
@@ -159,11 +173,13 @@ class Cluster(pulumi.ComponentResource):
         addon: str,
         configuration: dict[str, str] | None = None,
         after: Sequence[pulumi.Resource] = (),
+        version: str | None = None,
     ) -> eks.Addon:
         return eks.Addon(
             f"{self._name}-{addon}",
             cluster_name=self.cluster_name,
             addon_name=addon,
+            addon_version=version,
             configuration_values=json.dumps(configuration) if configuration else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
@@ -176,8 +192,10 @@ class Cluster(pulumi.ComponentResource):
         template = ec2.LaunchTemplate(
             name,
             metadata_options=worker_nodes.metadata_options(),
-            block_device_mappings=[worker_nodes.root_volume(100)],
-            tag_specifications=worker_nodes.tag_specifications(name),
+            block_device_mappings=[
+                worker_nodes.root_volume(100, self.node_home.volume_kms_key_arn)
+            ],
+            tag_specifications=worker_nodes.tag_specifications(name, self._args.tags),
             update_default_version=True,
             opts=self._child,
         )

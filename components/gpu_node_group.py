@@ -1,32 +1,28 @@
-"""Nodes of eight A100s with EFA: one zone, one placement group, one launch template."""
+"""Nodes of eight GPUs with EFA: one zone, one launch template, capacity as the settings say."""
 
-import base64
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2, eks, vpc
 
-from catalog import gpu_nodes, instance_types
+from catalog import efa_layout, gpu_nodes
 from components import worker_nodes
-from stacks.settings import GpuNodeGroupSettings
+from components.gpu_launch_template import launch_template
+from stacks.settings.gpu_node_group import (
+    CapacityBlock,
+    CreatedPlacementGroup,
+    ExistingPlacementGroup,
+    GpuNodeGroupSettings,
+)
 
-# nodeadm joins the eight local NVMe disks and moves containerd and the kubelet there:
-# an emptyDir of a pod, which holds the weights, then reads at disk speed times eight.
-_NODE_CONFIG = """\
-MIME-Version: 1.0
-Content-Type: multipart/mixed; boundary="nodeadm"
-
---nodeadm
-Content-Type: application/node.eks.aws
-
-apiVersion: node.eks.aws/v1alpha1
-kind: NodeConfig
-spec:
-  instance:
-    localStorage:
-      strategy: RAID0
---nodeadm--
-"""
+_EKS_EFFECTS = {
+    "NoSchedule": "NO_SCHEDULE",
+    "PreferNoSchedule": "PREFER_NO_SCHEDULE",
+    "NoExecute": "NO_EXECUTE",
+}
+_UPDATE_STRATEGIES = {"create_first": "DEFAULT", "terminate_first": "MINIMAL"}
+_MINUTES_PER_NODE = 45
+"""To drain an engine, end a node and start the next one: an 8-GPU instance takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +30,17 @@ class GpuNodeGroupArgs:
     """`subnet_id` is the private subnet of `settings.zone`."""
 
     settings: GpuNodeGroupSettings
-    cluster_name: pulumi.Input[str]
-    cluster_security_group_id: pulumi.Input[str]
-    vpc_id: pulumi.Input[str]
+    home: worker_nodes.NodeHome
     subnet_id: pulumi.Input[str]
 
 
 class GpuNodeGroup(pulumi.ComponentResource):
-    """Outputs: the node group, and how many EFA interfaces each of its nodes has."""
+    """Outputs: the node group, its placement group, and the EFA interfaces of a node."""
 
     node_group: eks.NodeGroup
     node_group_name: pulumi.Output[str]
+    placement_group_name: pulumi.Output[str | None]
+    """What an instance must name to stand beside these nodes."""
     efa_interfaces: int
 
     def __init__(
@@ -55,20 +51,46 @@ class GpuNodeGroup(pulumi.ComponentResource):
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         settings = args.settings
-        self.efa_interfaces = instance_types.instance_type(settings.instance_type).network_cards
+        self.efa_interfaces = efa_layout.efa_count(settings.interfaces())
 
-        role, attachments = worker_nodes.node_role(name, self)
-        template = self._launch_template(self._efa_security_group())
-        self.node_group = eks.NodeGroup(
+        security_group_ids = [args.home.security_group_id]
+        if settings.efa.enabled:
+            security_group_ids.append(self._efa_security_group().id)
+        placement_group_name = self._placement_group_name()
+        template = launch_template(
             name,
-            cluster_name=args.cluster_name,
+            settings,
+            security_group_ids=security_group_ids,
+            placement_group_name=placement_group_name,
+            volume_kms_key_arn=args.home.volume_kms_key_arn,
+            tags=args.home.tags,
+            opts=self._child,
+        )
+        self.node_group = self._node_group(template)
+        self.node_group_name = self.node_group.node_group_name
+        self.placement_group_name = pulumi.Output.from_input(placement_group_name)
+        self.register_outputs(
+            {
+                "node_group_name": self.node_group_name,
+                "placement_group_name": self.placement_group_name,
+                "efa_interfaces": self.efa_interfaces,
+            }
+        )
+
+    def _node_group(self, template: ec2.LaunchTemplate) -> eks.NodeGroup:
+        args, settings = self._args, self._args.settings
+        role, attachments = worker_nodes.node_role(self._name, self)
+        is_block = isinstance(settings.capacity, CapacityBlock)
+        return eks.NodeGroup(
+            self._name,
+            cluster_name=args.home.cluster_name,
             node_role_arn=role.arn,
             # Exactly one: EFA traffic does not cross zones, nor does a placement group.
             subnet_ids=[args.subnet_id],
             ami_type="AL2023_x86_64_NVIDIA",
             release_version=settings.ami_release_version,
-            capacity_type="ON_DEMAND",
-            instance_types=[settings.instance_type],
+            capacity_type="CAPACITY_BLOCK" if is_block else "ON_DEMAND",
+            instance_types=None if is_block else [settings.instance_type],
             launch_template=eks.NodeGroupLaunchTemplateArgs(
                 id=template.id, version=template.latest_version.apply(str)
             ),
@@ -77,13 +99,26 @@ class GpuNodeGroup(pulumi.ComponentResource):
                 desired_size=settings.desired_nodes,
                 max_size=settings.max_nodes,
             ),
-            update_config=eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
-            node_repair_config=eks.NodeGroupNodeRepairConfigArgs(enabled=True),
-            labels=dict(gpu_nodes.NODE_LABELS),
+            update_config=eks.NodeGroupUpdateConfigArgs(
+                max_unavailable=settings.update.max_unavailable,
+                update_strategy=_UPDATE_STRATEGIES[settings.update.strategy],
+            ),
+            node_repair_config=eks.NodeGroupNodeRepairConfigArgs(enabled=settings.node_repair),
+            labels=settings.all_labels(),
             taints=[
                 eks.NodeGroupTaintArgs(
-                    key=gpu_nodes.TAINT_KEY, value=gpu_nodes.TAINT_VALUE, effect="NO_SCHEDULE"
-                )
+                    key=gpu_nodes.TAINT_KEY,
+                    value=gpu_nodes.TAINT_VALUE,
+                    effect=_EKS_EFFECTS[gpu_nodes.TAINT_EFFECT],
+                ),
+                *(
+                    eks.NodeGroupTaintArgs(
+                        key=taint.key,
+                        value=taint.value or None,
+                        effect=_EKS_EFFECTS[taint.effect],
+                    )
+                    for taint in settings.taints
+                ),
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -92,15 +127,12 @@ class GpuNodeGroup(pulumi.ComponentResource):
                 ignore_changes=["scalingConfig.desiredSize"],
                 # Two groups at once would need twice the scarce nodes.
                 delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create="60m", update="120m", delete="60m"),
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create="60m",
+                    update=f"{60 + _MINUTES_PER_NODE * settings.max_nodes}m",
+                    delete="60m",
+                ),
             ),
-        )
-        self.node_group_name = self.node_group.node_group_name
-        self.register_outputs(
-            {
-                "node_group_name": self.node_group_name,
-                "efa_interfaces": self.efa_interfaces,
-            }
         )
 
     def _efa_security_group(self) -> ec2.SecurityGroup:
@@ -112,7 +144,7 @@ class GpuNodeGroup(pulumi.ComponentResource):
         group = ec2.SecurityGroup(
             f"{self._name}-efa",
             description="EFA traffic between the nodes of one group",
-            vpc_id=self._args.vpc_id,
+            vpc_id=self._args.home.vpc_id,
             tags={"Name": f"{self._name}-efa"},
             opts=self._child,
         )
@@ -132,40 +164,11 @@ class GpuNodeGroup(pulumi.ComponentResource):
         )
         return group
 
-    def _launch_template(self, efa: ec2.SecurityGroup) -> ec2.LaunchTemplate:
-        placement = ec2.PlacementGroup(self._name, strategy="cluster", opts=self._child)
-        return ec2.LaunchTemplate(
-            self._name,
-            network_interfaces=[
-                self._interface(card, [self._args.cluster_security_group_id, efa.id])
-                for card in range(self.efa_interfaces)
-            ],
-            placement=ec2.LaunchTemplatePlacementArgs(group_name=placement.name),
-            block_device_mappings=[worker_nodes.root_volume(self._args.settings.root_volume_gib)],
-            metadata_options=worker_nodes.metadata_options(),
-            user_data=_base64(_NODE_CONFIG),
-            tag_specifications=worker_nodes.tag_specifications(self._name),
-            update_default_version=True,
-            opts=self._child,
-        )
-
-    def _interface(
-        self, card: int, security_groups: list[pulumi.Input[str]]
-    ) -> ec2.LaunchTemplateNetworkInterfaceArgs:
-        """One EFA a network card; only the first carries IP addresses.
-
-        The subnet is the node group's to give: EKS refuses a template that has one.
-        """
-        return ec2.LaunchTemplateNetworkInterfaceArgs(
-            network_card_index=card,
-            device_index=0 if card == 0 else 1,
-            interface_type="efa" if card == 0 else "efa-only",
-            security_groups=security_groups,
-            associate_public_ip_address="false",
-            delete_on_termination="true",
-            description=f"{self._name} card {card}",
-        )
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    def _placement_group_name(self) -> pulumi.Input[str] | None:
+        match self._args.settings.placement():
+            case CreatedPlacementGroup():
+                return ec2.PlacementGroup(self._name, strategy="cluster", opts=self._child).name
+            case ExistingPlacementGroup(name=name):
+                return name
+            case _:
+                return None

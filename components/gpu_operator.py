@@ -1,6 +1,8 @@
 """NVIDIA GPU Operator and the EFA device plugin: what makes a node's hardware schedulable."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes import core, helm, meta
@@ -8,7 +10,7 @@ from pulumi_kubernetes import core, helm, meta
 from catalog import charts, gpu_nodes
 from components.helm_release import release
 from components.monitoring import RELEASE_LABEL, dcgm_collectors
-from stacks.settings import ChartSettings
+from stacks.settings.charts import ChartSettings
 
 NAMESPACE = "gpu-operator"
 _COLLECTORS = "dcgm-collectors"
@@ -16,14 +18,18 @@ _COLLECTORS = "dcgm-collectors"
 
 @dataclass(frozen=True, slots=True)
 class GpuOperatorArgs:
+    """`tolerations` are what the GPU nodes ask for; without `efa` no EFA plugin is installed."""
+
     charts: ChartSettings
+    tolerations: Sequence[Mapping[str, str]]
+    efa: bool
 
 
 class GpuOperator(pulumi.ComponentResource):
-    """Outputs: the two releases, on which a workload with GPUs depends."""
+    """Outputs: the releases, on which a workload with GPUs depends."""
 
     release: helm.v3.Release
-    efa_release: helm.v3.Release
+    efa_release: helm.v3.Release | None = None
 
     def __init__(
         self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None
@@ -50,22 +56,27 @@ class GpuOperator(pulumi.ComponentResource):
             charts.GPU_OPERATOR,
             version=args.charts.gpu_operator,
             namespace=namespace.metadata.name,
-            values=values(),
+            values=values(args.tolerations, args.charts.image_registry),
             parent=self,
             depends_on=[collectors],
         )
-        self.efa_release = release(
-            f"{name}-efa",
-            charts.EFA_DEVICE_PLUGIN,
-            version=args.charts.aws_efa_k8s_device_plugin,
-            namespace="kube-system",
-            values=efa_values(),
-            parent=self,
-        )
-        self.register_outputs({"release": self.release.name, "efa_release": self.efa_release.name})
+        if args.efa:
+            self.efa_release = release(
+                f"{name}-efa",
+                charts.EFA_DEVICE_PLUGIN,
+                version=args.charts.aws_efa_k8s_device_plugin,
+                namespace="kube-system",
+                values=efa_values(args.tolerations, args.charts.image_registry),
+                parent=self,
+            )
+        self.register_outputs({"release": self.release.name})
 
 
-def values() -> dict[str, object]:
+_OPERANDS = ("devicePlugin", "gfd", "dcgmExporter", "nodeStatusExporter", "validator", "operator")
+"""Parts of the operator that run here, each with an image of its own."""
+
+
+def values(tolerations: Sequence[Mapping[str, str]], image_registry: str | None) -> dict[str, Any]:
     """Values of the GPU Operator for the AL2023 NVIDIA AMI.
 
     That AMI brings driver and container toolkit: the operator's own driver does
@@ -73,8 +84,8 @@ def values() -> dict[str, object]:
     (docs of EKS, "ml-eks-optimized-ami"; gpu-operator#686). It does not bring
     the device plugin, so that stays on.
     """
-    toleration = dict(gpu_nodes.TOLERATION)
-    return {
+    tolerated = [dict(each) for each in tolerations]
+    chosen: dict[str, Any] = {
         "driver": {"enabled": False},
         "toolkit": {"enabled": False},
         "devicePlugin": {"enabled": True},
@@ -87,14 +98,26 @@ def values() -> dict[str, object]:
             "serviceMonitor": {"enabled": True, "additionalLabels": dict(RELEASE_LABEL)},
         },
         "nodeStatusExporter": {"enabled": True},
-        "daemonsets": {"tolerations": [toleration]},
-        "node-feature-discovery": {"worker": {"tolerations": [toleration]}},
+        "daemonsets": {"tolerations": tolerated},
+        "node-feature-discovery": {"worker": {"tolerations": tolerated}},
     }
+    if image_registry is not None:
+        for operand in _OPERANDS:
+            chosen.setdefault(operand, {})["repository"] = f"{image_registry}/nvidia"
+        chosen["node-feature-discovery"]["image"] = {
+            "repository": f"{image_registry}/nfd/node-feature-discovery"
+        }
+    return chosen
 
 
-def efa_values() -> dict[str, object]:
+def efa_values(
+    tolerations: Sequence[Mapping[str, str]], image_registry: str | None
+) -> dict[str, Any]:
     """Values of the EFA device plugin: by default it tolerates no taint at all."""
-    return {
-        "tolerations": [dict(gpu_nodes.TOLERATION)],
+    chosen: dict[str, Any] = {
+        "tolerations": [dict(each) for each in tolerations],
         "nodeSelector": dict(gpu_nodes.NODE_SELECTOR),
     }
+    if image_registry is not None:
+        chosen["image"] = {"repository": f"{image_registry}/eks/aws-efa-k8s-device-plugin"}
+    return chosen

@@ -1,16 +1,17 @@
 """One served model: vLLM with tensor parallelism on the GPUs of one node."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes import apiextensions, apps, core, meta, networking, policy
 
-from catalog import gpu_nodes, memory_fit, models
-from catalog.startup import startup_budget_s
+from catalog import gpu_nodes
 from components.monitoring import NAMESPACE as MONITORING_NAMESPACE
 from components.monitoring import RELEASE_LABEL
-from stacks.settings import ModelServerSettings
+from components.weights_source import WeightsSource
+from stacks.settings.model_server import ModelServerSettings
 
 NAMESPACE = "model-serving"
 PORT = 8000
@@ -27,25 +28,14 @@ _CACHE = "/cache"
 
 @dataclass(frozen=True, slots=True)
 class ModelServerArgs:
-    """Sizes are literals, never outputs: a policy must see them in a preview."""
+    """Sizes are literals, never outputs: a policy must see them in a preview.
+
+    `tolerations` are what the GPU nodes ask for.
+    """
 
     settings: ModelServerSettings
-
-    @property
-    def server_name(self) -> str:
-        """A DNS label; never `vllm`, whose Service would set VLLM_PORT to a URL in every pod."""
-        short = self.settings.model.rsplit("/", 1)[-1].lower()
-        return "".join(c if c.isalnum() else "-" for c in short)
-
-    @property
-    def startup_s(self) -> int:
-        model = models.model(self.settings.model)
-        return startup_budget_s(model, weights_mib_per_s=self.settings.weights_mib_per_s)
-
-    @property
-    def disk_gib(self) -> int:
-        """Weights, and room for compiled kernels beside them."""
-        return math.ceil(memory_fit.weights_gib(models.model(self.settings.model)) * 1.1) + 20
+    weights: WeightsSource
+    tolerations: Sequence[Mapping[str, str]]
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -63,7 +53,7 @@ class ModelServer(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._labels = {
             "app.kubernetes.io/name": "vllm",
-            "app.kubernetes.io/instance": args.server_name,
+            "app.kubernetes.io/instance": args.settings.server_name,
             "app.kubernetes.io/part-of": "moe-serving",
         }
         namespace = core.v1.Namespace(
@@ -79,6 +69,9 @@ class ModelServer(pulumi.ComponentResource):
             metadata=self._metadata(),
             automount_service_account_token=False,
             opts=self._child,
+        )
+        self._weights_volumes = args.weights.volumes(
+            f"{name}-weights", self._namespace, self._child
         )
         self._network_policy()
         self.deployment = self._deployment(account)
@@ -100,7 +93,7 @@ class ModelServer(pulumi.ComponentResource):
 
     def _metadata(self) -> meta.v1.ObjectMetaArgs:
         return meta.v1.ObjectMetaArgs(
-            name=self._args.server_name, namespace=self._namespace, labels=self._labels
+            name=self._args.settings.server_name, namespace=self._namespace, labels=self._labels
         )
 
     def _deployment(self, account: core.v1.ServiceAccount) -> apps.v1.Deployment:
@@ -118,7 +111,7 @@ class ModelServer(pulumi.ComponentResource):
                         max_surge=0, max_unavailable=1
                     ),
                 ),
-                progress_deadline_seconds=args.startup_s + 600,
+                progress_deadline_seconds=args.weights.startup_s + 600,
                 revision_history_limit=5,
                 template=core.v1.PodTemplateSpecArgs(
                     metadata=meta.v1.ObjectMetaArgs(labels=self._labels),
@@ -128,8 +121,8 @@ class ModelServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 custom_timeouts=pulumi.CustomTimeouts(
-                    create=f"{args.startup_s + 900}s",
-                    update=f"{(args.startup_s + 900) * args.settings.replicas}s",
+                    create=f"{args.weights.startup_s + 900}s",
+                    update=f"{(args.weights.startup_s + 900) * max(args.settings.replicas, 1)}s",
                 ),
             ),
         )
@@ -143,10 +136,12 @@ class ModelServer(pulumi.ComponentResource):
             node_selector=dict(gpu_nodes.NODE_SELECTOR),
             tolerations=[
                 core.v1.TolerationArgs(
-                    key=gpu_nodes.TOLERATION["key"],
-                    operator=gpu_nodes.TOLERATION["operator"],
-                    effect=gpu_nodes.TOLERATION["effect"],
+                    key=each["key"],
+                    operator=each["operator"],
+                    value=each.get("value"),
+                    effect=each["effect"],
                 )
+                for each in args.tolerations
             ],
             termination_grace_period_seconds=_PRESTOP_S + _DRAIN_S + 30,
             security_context=core.v1.PodSecurityContextArgs(
@@ -159,6 +154,7 @@ class ModelServer(pulumi.ComponentResource):
             ),
             containers=[self._container()],
             volumes=[
+                *self._weights_volumes,
                 core.v1.VolumeArgs(
                     name="shm",
                     empty_dir=core.v1.EmptyDirVolumeSourceArgs(
@@ -167,7 +163,9 @@ class ModelServer(pulumi.ComponentResource):
                 ),
                 core.v1.VolumeArgs(
                     name="cache",
-                    empty_dir=core.v1.EmptyDirVolumeSourceArgs(size_limit=f"{args.disk_gib}Gi"),
+                    empty_dir=core.v1.EmptyDirVolumeSourceArgs(
+                        size_limit=f"{args.weights.disk_gib}Gi"
+                    ),
                 ),
                 core.v1.VolumeArgs(
                     name="tmp", empty_dir=core.v1.EmptyDirVolumeSourceArgs(size_limit="8Gi")
@@ -180,7 +178,7 @@ class ModelServer(pulumi.ComponentResource):
         quantities = {
             "cpu": str(args.settings.cpu),
             "memory": f"{args.settings.memory_gib}Gi",
-            "ephemeral-storage": f"{args.disk_gib + 10}Gi",
+            "ephemeral-storage": f"{args.weights.disk_gib + 10}Gi",
             gpu_nodes.GPU_RESOURCE: str(args.settings.tensor_parallel_size),
         }
         return core.v1.ContainerArgs(
@@ -188,9 +186,9 @@ class ModelServer(pulumi.ComponentResource):
             image=args.settings.image,
             # The image's entry point is `vllm serve`.
             args=[
-                args.settings.model,
-                f"--revision={args.settings.revision}",
-                f"--served-model-name={args.server_name}",
+                args.weights.location,
+                *args.weights.flags(),
+                f"--served-model-name={args.settings.server_name}",
                 f"--port={PORT}",
                 "--dtype=bfloat16",
                 f"--tensor-parallel-size={args.settings.tensor_parallel_size}",
@@ -202,7 +200,7 @@ class ModelServer(pulumi.ComponentResource):
             env=self._environment(),
             ports=[core.v1.ContainerPortArgs(name="http", container_port=PORT)],
             resources=core.v1.ResourceRequirementsArgs(requests=quantities, limits=quantities),
-            startup_probe=self._probe(math.ceil(args.startup_s / _PROBE_PERIOD_S)),
+            startup_probe=self._probe(math.ceil(args.weights.startup_s / _PROBE_PERIOD_S)),
             readiness_probe=self._probe(3),
             liveness_probe=self._probe(6),
             lifecycle=core.v1.LifecycleArgs(
@@ -219,6 +217,7 @@ class ModelServer(pulumi.ComponentResource):
                 core.v1.VolumeMountArgs(name="shm", mount_path="/dev/shm"),
                 core.v1.VolumeMountArgs(name="cache", mount_path=_CACHE),
                 core.v1.VolumeMountArgs(name="tmp", mount_path="/tmp"),
+                *args.weights.mounts(),
             ],
         )
 
@@ -229,21 +228,10 @@ class ModelServer(pulumi.ComponentResource):
             "VLLM_CACHE_ROOT": f"{_CACHE}/vllm",
             "VLLM_NO_USAGE_STATS": "1",
             # vLLM gives up on its own engine after 600 s by default.
-            "VLLM_ENGINE_READY_TIMEOUT_S": str(self._args.startup_s),
+            "VLLM_ENGINE_READY_TIMEOUT_S": str(self._args.weights.startup_s),
         }
         environment = [core.v1.EnvVarArgs(name=k, value=v) for k, v in variables.items()]
-        if self._args.settings.hugging_face_token_secret:
-            environment.append(
-                core.v1.EnvVarArgs(
-                    name="HF_TOKEN",
-                    value_from=core.v1.EnvVarSourceArgs(
-                        secret_key_ref=core.v1.SecretKeySelectorArgs(
-                            name=self._args.settings.hugging_face_token_secret, key="token"
-                        )
-                    ),
-                )
-            )
-        return environment
+        return [*environment, *self._args.weights.environment()]
 
     def _probe(self, failure_threshold: int) -> core.v1.ProbeArgs:
         return core.v1.ProbeArgs(
@@ -314,7 +302,12 @@ class ModelServer(pulumi.ComponentResource):
                             port(port=53, protocol="TCP"),
                             port(port=443, protocol="TCP"),
                         ]
-                    )
+                    ),
+                    # The agent of EKS Pod Identity, on the node.
+                    networking.v1.NetworkPolicyEgressRuleArgs(
+                        to=[peer(ip_block=networking.v1.IPBlockArgs(cidr="169.254.170.23/32"))],
+                        ports=[port(port=80, protocol="TCP")],
+                    ),
                 ],
             ),
             opts=self._child,

@@ -8,7 +8,7 @@ from pulumi_kubernetes import core, helm, meta
 
 from catalog import charts
 from components.helm_release import release
-from stacks.settings import ChartSettings
+from stacks.settings.charts import ChartSettings
 
 RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
 """Prometheus selects the monitors and rules that carry this label, in every namespace."""
@@ -46,13 +46,13 @@ class Monitoring(pulumi.ComponentResource):
             charts.KUBE_PROMETHEUS_STACK,
             version=args.charts.kube_prometheus_stack,
             namespace=namespace.metadata.name,
-            values=values(),
+            values=values(args.charts.image_registry),
             parent=self,
         )
         self.register_outputs({"release": self.release.name})
 
 
-def values() -> dict[str, object]:
+def values(image_registry: str | None) -> dict[str, object]:
     """Values of kube-prometheus-stack.
 
     EKS runs etcd, the scheduler and the controller manager out of reach, so
@@ -60,6 +60,7 @@ def values() -> dict[str, object]:
     with a password that is the same everywhere.
     """
     return {
+        **({"global": {"imageRegistry": image_registry}} if image_registry else {}),
         "commonLabels": dict(RELEASE_LABEL),
         "grafana": {"enabled": False},
         "kubeControllerManager": {"enabled": False},

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from stacks.settings import NetworkSettings
+from stacks.settings.network import NetworkSettings
 
-INTERFACE_ENDPOINTS = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "sts")
-"""What nodes, the CNI and pod identity call; with these they start with no internet."""
+INTERFACE_ENDPOINTS = (
+    *("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "ssm", "ssmmessages", "sts"),
+)
+"""What nodes, the CNI, pod identity and Session Manager call; with these and S3's gateway
+nodes start with no internet (EKS user guide, "private-clusters")."""
 
 
 @dataclass(frozen=True, slots=True)

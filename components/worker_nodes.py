@@ -1,6 +1,8 @@
 """What every node of the cluster has, with or without GPUs: its role, disk and metadata."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2, iam
@@ -12,6 +14,17 @@ _POLICIES = (
     # Session Manager in place of SSH: no port is open and no key exists.
     "AmazonSSMManagedInstanceCore",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHome:
+    """What all nodes of a cluster share; `tags` go on what they launch."""
+
+    cluster_name: pulumi.Input[str]
+    security_group_id: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    volume_kms_key_arn: pulumi.Input[str]
+    tags: Mapping[str, str]
 
 
 def assume_role_policy(service: str) -> str:
@@ -47,7 +60,9 @@ def metadata_options() -> ec2.LaunchTemplateMetadataOptionsArgs:
     )
 
 
-def root_volume(size_gib: int) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
+def root_volume(
+    size_gib: int, kms_key_arn: pulumi.Input[str]
+) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
     """Encrypted gp3 root volume of an AL2023 node."""
     return ec2.LaunchTemplateBlockDeviceMappingArgs(
         device_name="/dev/xvda",
@@ -55,14 +70,17 @@ def root_volume(size_gib: int) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
             volume_size=size_gib,
             volume_type="gp3",
             encrypted="true",
+            kms_key_id=kms_key_arn,
             delete_on_termination="true",
         ),
     )
 
 
-def tag_specifications(name: str) -> list[ec2.LaunchTemplateTagSpecificationArgs]:
-    """Name tags on what a launch creates, so that a bill can be read."""
+def tag_specifications(
+    name: str, tags: Mapping[str, str]
+) -> list[ec2.LaunchTemplateTagSpecificationArgs]:
+    """Tags on what a launch creates: the provider's default tags do not reach it."""
     return [
-        ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags={"Name": name})
+        ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags={**tags, "Name": name})
         for kind in ("instance", "volume", "network-interface")
     ]

@@ -34,7 +34,7 @@ class Settings(Section):
     gpu_node_group: GpuNodeGroupSettings
     charts: ChartSettings
     model_server: ModelServerSettings
-    model_weights: ModelWeightsSettings = InstanceStoreWeights(kind="instance_store")
+    model_weights: ModelWeightsSettings
     alerts: AlertSettings
 
     @model_validator(mode="after")

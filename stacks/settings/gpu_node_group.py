@@ -216,7 +216,7 @@ class GpuNodeGroupSettings(Section):
     @model_validator(mode="after")
     def _marks_are_free(self) -> Self:
         for key in self.labels:
-            if key in gpu_nodes.NODE_LABELS:
+            if key in gpu_nodes.node_labels(efa=True):
                 raise refused("labels", key, "labels beside our own")
         marks = [(taint.key, taint.effect) for taint in self.taints]
         for key, effect in marks:
@@ -235,6 +235,10 @@ class GpuNodeGroupSettings(Section):
             ]
         cards = instance_types.instance_type(self.instance_type).network_cards
         return efa_layout.default(cards) if self.efa.enabled else efa_layout.without_efa()
+
+    def all_labels(self) -> dict[str, str]:
+        """Our labels and the setting's."""
+        return {**gpu_nodes.node_labels(efa=self.efa.enabled), **self.labels}
 
     def placement(self) -> CreatedPlacementGroup | ExistingPlacementGroup | NoPlacementGroup:
         """What the setting says, or what follows from capacity and EFA.

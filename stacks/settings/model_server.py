@@ -44,3 +44,14 @@ class ModelServerSettings(Section):
     """Host memory of the pod, requested and limited."""
     shm_gib: Annotated[int, Field(ge=2, le=256)] = 16
     """/dev/shm, which NCCL and the workers talk through; part of memory_gib."""
+
+    @property
+    def server_name(self) -> str:
+        """A DNS label; never `vllm`, whose Service would set VLLM_PORT to a URL in every pod."""
+        short = self.model.rsplit("/", 1)[-1].lower()
+        return "".join(c if c.isalnum() else "-" for c in short)
+
+    @property
+    def weights_folder(self) -> str:
+        """Where the files are below the prefix: a new revision never overwrites an old one."""
+        return f"{self.model}/{self.revision}"

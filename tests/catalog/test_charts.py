@@ -7,9 +7,9 @@ from components import gpu_operator, monitoring
 @pytest.mark.parametrize(
     ("chart", "values"),
     [
-        (charts.GPU_OPERATOR, gpu_operator.values()),
-        (charts.EFA_DEVICE_PLUGIN, gpu_operator.efa_values()),
-        (charts.KUBE_PROMETHEUS_STACK, monitoring.values()),
+        (charts.GPU_OPERATOR, gpu_operator.values([], "registry.example.com")),
+        (charts.EFA_DEVICE_PLUGIN, gpu_operator.efa_values([], "registry.example.com")),
+        (charts.KUBE_PROMETHEUS_STACK, monitoring.values("registry.example.com")),
     ],
     ids=lambda value: value.name if isinstance(value, charts.Chart) else "",
 )
