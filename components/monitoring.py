@@ -66,6 +66,8 @@ def values(image_registry: str | None) -> dict[str, object]:
         "kubeControllerManager": {"enabled": False},
         "kubeEtcd": {"enabled": False},
         "kubeScheduler": {"enabled": False},
+        # By default it leaves a node with a NoExecute taint unobserved.
+        "prometheus-node-exporter": {"tolerations": [{"operator": "Exists"}]},
         "prometheus": {
             "prometheusSpec": {
                 "retention": "15d",

@@ -66,7 +66,7 @@ def from_file(stack: str) -> Settings:
         hint = f"; did you mean {close[0]}?" if close else ""
         allowed = f"no such stack; stacks are {', '.join(stack_names())}{hint}"
         raise SettingsError([Problem(name, None, stack, allowed)])
-    config = _config_of(path)
+    config = config_of(path)
     return validated(config, path)
 
 
@@ -101,7 +101,7 @@ def validated(config: Mapping[str, Any], path: Path) -> Settings:
         raise SettingsError(problems) from None
 
 
-def _config_of(path: Path) -> Mapping[str, Any]:
+def config_of(path: Path) -> Mapping[str, Any]:
     try:
         document = YAML(typ="safe").load(path)
     except YAMLError as error:
