@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,17 @@ class Project:
 
     def change(self, section: str, **values: object) -> None:
         """Edit `stacks/Pulumi.local.yaml` as a user would, comments and order kept."""
+        self._edit(section, lambda old: old.update(values))
+
+    def replace_section(self, section: str, **values: object) -> None:
+        """As `change`, with nothing kept of the section."""
+        self._edit(section, lambda old: (old.clear(), old.update(values)))
+
+    def _edit(self, section: str, edit: Callable[[Any], object]) -> None:
         path = self.folder / "stacks" / "Pulumi.local.yaml"
         yaml = YAML()
         document = yaml.load(path)
-        document["config"][f"moe-serving:{section}"].update(values)
+        edit(document["config"][f"moe-serving:{section}"])
         yaml.dump(document, path)
 
     def append_to_program(self, text: str) -> None:

@@ -25,7 +25,7 @@ def changes(project: Project) -> dict[str, str]:
     """Operation by "<type> <name>", of all that a preview would not leave as it is."""
     result = project.preview("--json", policies=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    found = {}
+    found: dict[str, str] = {}
     for step in json.loads(result.stdout)["steps"]:
         _, _, types, name = step["urn"].split("::")
         if step["op"] not in ("same", "read"):
