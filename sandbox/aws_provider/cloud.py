@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -31,7 +31,7 @@ class ApiError(Exception):
     @property
     def means_gone(self) -> bool:
         # EC2 puts the kind of thing into the code: InvalidVpcID.NotFound.
-        return bool(re.search(r"NotFound|NoSuchEntity|\.Unknown$", self.code))
+        return bool(re.search(r"NotFound|^NoSuch|\.Unknown$", self.code))
 
 
 class NotLoopbackError(Exception):
@@ -50,19 +50,24 @@ def require_loopback(url: str | None) -> str:
     return url
 
 
-class Answers(Protocol):
-    """Something that answers some calls in moto's place, or completes moto's answers."""
+class Layer:
+    """Something that answers some calls in moto's place, or completes moto's answers.
+
+    This one leaves every call as it is.
+    """
 
     def serves(self, client: str, operation: str, params: Mapping[str, Any]) -> bool:
         """Whether `answer` is to be asked and moto is not."""
+        return False
 
     def answer(
         self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The answer to a call; raises ApiError."""
+        """The answer to a call that it serves; raises ApiError."""
+        raise NotImplementedError
 
     def before(self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]) -> None:
-        """Called before a call goes to moto; raises ApiError to refuse it."""
+        """Called before a call is answered; raises ApiError to refuse it."""
 
     def after(
         self,
@@ -73,6 +78,7 @@ class Answers(Protocol):
         answer: dict[str, Any],
     ) -> dict[str, Any]:
         """The answer to give to the caller, after any answer."""
+        return answer
 
 
 class Cloud:
@@ -86,11 +92,11 @@ class Cloud:
         access_key: str | None,
         secret_key: str | None,
         endpoints: Mapping[str, str] | None = None,
-        layers: tuple[Answers, ...] = (),
+        layers: tuple[Layer, ...] = (),
     ) -> None:
         self._endpoint = require_loopback(endpoint)
         self._endpoints = {name: require_loopback(url) for name, url in (endpoints or {}).items()}
-        self._session = boto3.session.Session(
+        self._session: Any = boto3.session.Session(
             aws_access_key_id=access_key or "unset",
             aws_secret_access_key=secret_key or "unset",
             region_name=region,
@@ -105,6 +111,9 @@ class Cloud:
             "reverse_dns": "cn.com.amazonaws" if found == "aws-cn" else "com.amazonaws",
             "account": "",
         }
+        # S3 takes no name for the region that it began in.
+        if region != "us-east-1":
+            self.facts["location_constraint"] = region
         self.facts["account"] = self.call("sts", "get_caller_identity", {})["Account"]
 
     def client(self, name: str) -> Any:
@@ -112,8 +121,13 @@ class Cloud:
             self._clients[name] = self._session.client(
                 name,
                 endpoint_url=self._endpoints.get(name, self._endpoint),
-                # No proxy: a loopback address must stay on this machine.
-                config=Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3}),
+                config=Config(
+                    # No proxy: a loopback address must stay on this machine.
+                    proxies={},
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                    # No host `<bucket>.localhost` either.
+                    s3={"addressing_style": "path"},
+                ),
             )
         return self._clients[name]
 
@@ -128,12 +142,12 @@ class Cloud:
         shape = model.input_shape
         wanted = coerce(params, shape) if shape else {}
         self._validate(model, wanted)
+        for layer in self._layers:
+            layer.before(self, client, operation, wanted)
         server = next((la for la in self._layers if la.serves(client, operation, wanted)), None)
         if server:
             answer = server.answer(self, client, operation, wanted)
         else:
-            for layer in self._layers:
-                layer.before(self, client, operation, wanted)
             answer = self._send(model.name, client, operation, wanted)
         for layer in self._layers:
             answer = layer.after(self, client, operation, wanted, answer)

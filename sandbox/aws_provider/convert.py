@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.aws_provider.sdk import Shape
@@ -131,7 +131,7 @@ def from_api(value: Any, shape: Shape, path: str, rename: Mapping[str, str]) -> 
     if value is None or value is OMIT:
         return OMIT
     if isinstance(value, datetime):
-        return value.isoformat()
+        return timestamp(value)
     if shape.kind == "object":
         if isinstance(value, list):
             value = value[0] if value else None
@@ -151,6 +151,11 @@ def from_api(value: Any, shape: Shape, path: str, rename: Mapping[str, str]) -> 
     if shape.kind == "map" and isinstance(value, list):
         return {pair["Key"]: pair["Value"] for pair in value}
     return _scalar_from_api(value, shape)
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as pulumi-aws writes it."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _scalar_from_api(value: Any, shape: Shape) -> Any:

@@ -55,7 +55,9 @@ def compare(
             pairs = _one(entry, name, old, new, node, ordered)
         for change in pairs:
             if not any(_covers(path, change.path) for path in ignored):
-                replaces = any(_covers(path, _plain(change.path)) for path in replacing)
+                replaces = any(_covers(path, _plain(change.path)) for path in replacing) or (
+                    name in entry.replace_when_lower and _is_lower(old.get(name), new.get(name))
+                )
                 found.append(Change(change.path, change.kind, replaces))
     return Changes(tuple(found), _collides(entry, old, new))
 
@@ -106,6 +108,14 @@ def _differences(
                 yield from _differences(old[index], new[index], here, below, False)
     else:
         yield Change(path, "update")
+
+
+def _is_lower(old: Any, new: Any) -> bool:
+    """Whether a number or a version (2.15) went down."""
+    before, after = (str(value).split(".") for value in (old, new))
+    if not all(part.isdigit() for part in (*before, *after)):
+        return False
+    return [int(part) for part in after] < [int(part) for part in before]
 
 
 def _same_items(old: list[Any], new: list[Any]) -> bool:

@@ -13,20 +13,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.aws_provider.cloud import ApiError, Cloud
+from sandbox.aws_provider.cloud import ApiError, Cloud, Layer
 from sandbox.aws_provider.kept_store import KeptStore
-from sandbox.aws_provider.kube_nodes import NodeGroup, Place, remove_nodes, sync_nodes
+from sandbox.aws_provider.kube_nodes import remove_nodes, sync_nodes
 from sandbox.aws_provider.node_api import NodeApi
-from sandbox.aws_provider.node_shape import node_shape
+from sandbox.aws_provider.node_group import (
+    DEFAULT_DISK_GIB,
+    DEFAULT_INSTANCE_TYPE,
+    check_capacity,
+    nodes_of,
+)
 from sandbox.control_plane.kube_api import KubeApiError
 
 NO_ENDPOINT = "https://127.0.0.1:1"
-DEFAULT_DISK_GIB = 20
 _NODE_GROUP_CALLS = ("create_nodegroup", "update_nodegroup_config", "update_nodegroup_version")
 
 
-class EksLayer:
-    """Completes clusters and node groups; see `cloud.Answers` for the methods."""
+class EksLayer(Layer):
+    """Completes clusters and node groups."""
 
     def __init__(self, store: KeptStore, endpoints: Path) -> None:
         self._store = store
@@ -39,24 +43,19 @@ class EksLayer:
             return None
         return found
 
-    def serves(self, client: str, operation: str, params: Mapping[str, Any]) -> bool:
-        return False
-
-    def answer(
-        self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        raise NotImplementedError
-
     def before(self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]) -> None:
         if client != "eks":
             return
         if operation == "create_cluster":
             self._claim(cloud, params["name"])
         if operation == "create_nodegroup":
-            self._check_instance_type(cloud, params)
+            check_capacity(cloud, operation, params)
             # A group that a killed run made gets the nodes that it did not get to.
             if _found(cloud, "describe_nodegroup", _of_group(params)):
                 self._sync(cloud, operation, params)
+        if operation == "update_nodegroup_version":
+            group = cloud.call("eks", "describe_nodegroup", _of_group(params))["nodegroup"]
+            check_capacity(cloud, operation, {**group, **params})
         if operation == "delete_nodegroup" and (client_ := self._kube(params["clusterName"])):
             _kube(operation, lambda: remove_nodes(client_, params["nodegroupName"]))
         if operation == "delete_cluster" and not _found(
@@ -201,100 +200,9 @@ class EksLayer:
         wanted = int(group["scalingConfig"]["desiredSize"])
         _kube(operation, lambda: sync_nodes(client, shape, wanted))
 
-    def _check_instance_type(self, cloud: Cloud, params: Mapping[str, Any]) -> None:
-        template = template_data(cloud, params.get("launchTemplate"))
-        for name in instance_types(params, template):
-            instance_facts(cloud, name)
-
-
-def nodes_of(cloud: Cloud, group: Mapping[str, Any]) -> NodeGroup:
-    """What the nodes of an EKS node group (as DescribeNodegroup shows it) look like."""
-    template = template_data(cloud, group.get("launchTemplate"))
-    instance_type = instance_types(group, template)[0]
-    facts = instance_facts(cloud, instance_type)
-    subnets = cloud.call("ec2", "describe_subnets", {"SubnetIds": group["subnets"]})["Subnets"]
-    interfaces = template.get("NetworkInterfaces", [])
-    efa = sum(card.get("InterfaceType") in ("efa", "efa-only") for card in interfaces)
-    return NodeGroup(
-        cluster=group["clusterName"],
-        name=group["nodegroupName"],
-        region=cloud.facts["region"],
-        places=tuple(
-            Place(subnet["CidrBlock"], subnet["AvailabilityZone"])
-            for subnet in sorted(subnets, key=lambda found: str(found["AvailabilityZone"]))
-        ),
-        instance_type=instance_type,
-        capacity_type=group.get("capacityType", "ON_DEMAND"),
-        ami_type=group.get("amiType", ""),
-        labels=group.get("labels", {}),
-        taints=tuple(group.get("taints", ())),
-        shape=node_shape(facts, efa, disk_gib(group, template, facts)),
-    )
-
-
-def disk_gib(
-    group: Mapping[str, Any], template: Mapping[str, Any], facts: Mapping[str, Any]
-) -> int:
-    """The disk that pods write to: the instance store where nodeadm makes a RAID of it."""
-    user_data = base64.b64decode(template.get("UserData", "")).decode(errors="replace")
-    stores = facts.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)
-    if stores and "localStorage" in user_data and "RAID0" in user_data:
-        return int(stores * 10**9 // 2**30)
-    sizes = [
-        device.get("Ebs", {}).get("VolumeSize")
-        for device in template.get("BlockDeviceMappings", [])
-    ]
-    return int(next((size for size in sizes if size), group.get("diskSize") or DEFAULT_DISK_GIB))
-
-
-def template_data(cloud: Cloud, template: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The contents of the launch template version that a node group names; {} where it has none."""
-    if not template:
-        return {}
-    version = str(template.get("version", "$Default"))
-    named = (
-        {"LaunchTemplateId": template["id"]}
-        if template.get("id")
-        else {"LaunchTemplateName": template.get("name")}
-    )
-    answer = cloud.call(
-        "ec2",
-        "describe_launch_template_versions",
-        {**named, "Versions": [version]},
-    )
-    found = answer["LaunchTemplateVersions"]
-    if not found:
-        raise ApiError(
-            "CreateNodegroup",
-            "InvalidRequestException",
-            f"launch template {next(iter(named.values()))} has no version {version}",
-        )
-    data: dict[str, Any] = found[0]["LaunchTemplateData"]
-    return data
-
-
-def instance_types(group: Mapping[str, Any], template: Mapping[str, Any]) -> list[str]:
-    """The instance types of a node group; EKS's default where neither place names one."""
-    of_template = [template["InstanceType"]] if template.get("InstanceType") else []
-    given = list(group.get("instanceTypes") or [])
-    if given and of_template:
-        raise ApiError(
-            "CreateNodegroup",
-            "InvalidRequestException",
-            "the instance type must be in the node group or in its launch template, not in both",
-        )
-    return given or of_template or ["t3.medium"]
-
-
-def instance_facts(cloud: Cloud, name: str) -> dict[str, Any]:
-    """The entry of DescribeInstanceTypes; ApiError for a type that there is not."""
-    answer = cloud.call("ec2", "describe_instance_types", {"InstanceTypes": [name]})
-    facts: dict[str, Any] = answer["InstanceTypes"][0]
-    return facts
-
 
 def _without_template() -> dict[str, Any]:
-    return {"diskSize": DEFAULT_DISK_GIB, "instanceTypes": ["t3.medium"]}
+    return {"diskSize": DEFAULT_DISK_GIB, "instanceTypes": [DEFAULT_INSTANCE_TYPE]}
 
 
 def _of_group(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,32 +6,31 @@ up on things that it does hold. What they hold is in the table (`table/kept.py`)
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.aws_provider.cloud import ApiError, Cloud
+from sandbox.aws_provider.cloud import ApiError, Cloud, Layer
+from sandbox.aws_provider.convert import timestamp
 from sandbox.aws_provider.kept_store import KeptStore, thing_name
 from sandbox.aws_provider.table import KEPT_KINDS, KEPT_MEMBERS
 from sandbox.aws_provider.table.model import KeptKind, KeptMembers
-from sandbox.aws_provider.templates import Scope, fill_params
+from sandbox.aws_provider.templates import Scope, at_path, fill_params
 
 _TAG_CALLS = {
-    ("ec2", "create_tags"),
-    ("ec2", "delete_tags"),
-    ("eks", "tag_resource"),
-    ("eks", "untag_resource"),
+    (client, operation)
+    for client in ("eks", "fsx")
+    for operation in ("tag_resource", "untag_resource")
 }
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return timestamp(datetime.now(UTC))
 
 
-class KeptThings:
-    """Placement groups, add-ons, access entries, ...: made, read, changed and ended here."""
+class KeptThings(Layer):
+    """Add-ons, access entries, file systems, ...: made, read, changed and ended here."""
 
     def __init__(self, store: KeptStore) -> None:
         self._store = store
@@ -44,9 +43,6 @@ class KeptThings:
 
     def serves(self, client: str, operation: str, params: Mapping[str, Any]) -> bool:
         return (client, operation) in self._calls
-
-    def before(self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]) -> None:
-        return None
 
     def after(
         self,
@@ -65,10 +61,13 @@ class KeptThings:
     ) -> dict[str, Any]:
         kind = self._calls[(client, operation)]
         scope = Scope(inputs=params, facts=cloud.facts)
+        given: dict[str, Any] = {}
         for need in kind.needs:
-            cloud.call(client, need.operation, fill_params(need.params, scope))
+            if wanted := fill_params(need.params, scope):
+                found = cloud.call(need.client or client, need.operation, wanted)
+                given |= {name: at_path(found, path, scope) for name, path in need.gives.items()}
         if operation == kind.create:
-            return self._create(kind, cloud, params)
+            return self._create(kind, cloud, {**params, **given})
         if operation in (kind.read, _list_call(kind)):
             return self._read(kind, operation, params)
         thing = self._find(kind, operation, params)
@@ -80,34 +79,19 @@ class KeptThings:
             changed = {
                 k: v for k, v in params.items() if k not in kind.key and k != "resolveConflicts"
             }
-            thing.update(changed)
-            if kind.times:
-                thing[kind.times[-1]] = _now()
+            thing = {**_merged(thing, changed), **dict.fromkeys(kind.times[1:], _now())}
             content["things"][name] = thing
         return {kind.root: thing} if kind.root else {}
 
     def _create(self, kind: KeptKind, cloud: Cloud, params: Mapping[str, Any]) -> dict[str, Any]:
-        thing = {
-            name: value
-            for name, value in params.items()
-            if name not in ("TagSpecifications", "resolveConflicts")
-        }
-        if specifications := params.get("TagSpecifications"):
-            thing["Tags"] = specifications[0]["Tags"]
-        name = thing_name(kind.human, _key(kind, thing))
-        seed = hashlib.sha256(f"{cloud.facts['account']} {name} {uuid.uuid4()}".encode())
-        words = {
-            **cloud.facts,
-            **thing,
-            "uuid": str(uuid.UUID(seed.hexdigest()[:32])),
-            "hex": seed.hexdigest()[:17],
-        }
-        for member, default in kind.defaults.items():
-            text = default.format_map(words) if isinstance(default, str) else default
-            thing.setdefault(member, text)
+        thing = {name: value for name, value in params.items() if name != "resolveConflicts"}
+        words = {**cloud.facts, **thing, "uuid": str(uuid.uuid4()), "hex": uuid.uuid4().hex[:17]}
+        thing = _merged(_formatted(kind.defaults, words), thing)
         for member, pattern in kind.derived.items():
-            thing[member] = words[member] = pattern.format_map(words)
-        thing.update({member: _now() for member in kind.times})
+            words[member] = _formatted(pattern, words)
+            thing = _merged(thing, {member: words[member]})
+        thing |= dict.fromkeys(kind.times, _now())
+        name = thing_name(kind.human, _key(kind, thing))
         with self._store.change() as content:
             if name in content["things"]:
                 raise ApiError(kind.create, kind.exists, f"{name} already exists")
@@ -149,7 +133,7 @@ class KeptThings:
             }
 
 
-class KeptTags:
+class KeptTags(Layer):
     """Tags on what the stand-in keeps, and on node groups, whose tags moto does not change."""
 
     def __init__(self, store: KeptStore) -> None:
@@ -161,7 +145,7 @@ class KeptTags:
         return (client, operation) in _TAG_CALLS and self._name(params) is not None
 
     def _name(self, params: Mapping[str, Any]) -> str | None:
-        wanted = params.get("resourceArn") or params["Resources"][0]
+        wanted = params.get("resourceArn") or params["ResourceARN"]
         for name, thing in self._store.read()["things"].items():
             member = next(
                 (arn for human, arn in self._arns.items() if name.startswith(human)), None
@@ -175,40 +159,21 @@ class KeptTags:
                 return str(name)
         return None
 
-    def before(self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]) -> None:
-        return None
-
-    def after(
-        self,
-        cloud: Cloud,
-        client: str,
-        operation: str,
-        params: Mapping[str, Any],
-        answer: dict[str, Any],
-    ) -> dict[str, Any]:
-        return answer
-
     def answer(
         self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]
     ) -> dict[str, Any]:
         name = self._name(params)
         with self._store.change() as content:
             thing = content["things"][name]
-            if client == "ec2":
-                tags = {pair["Key"]: pair["Value"] for pair in thing.get("Tags", [])}
-                for pair in params["Tags"]:
-                    tags.pop(pair["Key"], None)
-                    if operation == "create_tags":
-                        tags[pair["Key"]] = pair["Value"]
-                thing["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-            else:
-                tags = {**thing.get("tags", {}), **params.get("tags", {})}
-                gone = params.get("tagKeys", [])
-                thing["tags"] = {key: value for key, value in tags.items() if key not in gone}
+            member = "Tags" if client == "fsx" else "tags"
+            tags = {**_tag_map(thing.get(member, {})), **_tag_map(params.get(member, {}))}
+            for key in params.get("TagKeys") or params.get("tagKeys") or ():
+                tags.pop(key, None)
+            thing[member] = tags if client == "eks" else _tag_pairs(tags)
         return {}
 
 
-class KeptMembersLayer:
+class KeptMembersLayer(Layer):
     """Puts back into moto's answers what moto dropped, and takes out what moto made up."""
 
     def __init__(self, store: KeptStore) -> None:
@@ -221,9 +186,6 @@ class KeptMembersLayer:
     def serves(self, client: str, operation: str, params: Mapping[str, Any]) -> bool:
         entry = self._calls.get((client, operation))
         return entry is not None and operation in entry.absent
-
-    def before(self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]) -> None:
-        return None
 
     def answer(
         self, cloud: Cloud, client: str, operation: str, params: Mapping[str, Any]
@@ -270,12 +232,7 @@ class KeptMembersLayer:
         }
         if operation == entry.create:
             told[entry.arn] = answer[entry.root][entry.arn]
-        merged = dict(kept)
-        for name, value in told.items():
-            old = merged.get(name)
-            both = isinstance(old, Mapping) and isinstance(value, Mapping)
-            merged[name] = {**old, **value} if both and old else value
-        return merged
+        return _merged(kept, told)
 
     def _completed(
         self, entry: KeptMembers, name: str, answer: Mapping[str, Any]
@@ -285,6 +242,38 @@ class KeptMembersLayer:
             return dict(answer)
         plain = {key: value for key, value in answer.items() if key not in entry.members}
         return {**plain, **{key: kept[key] for key in entry.members if key in kept}}
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The old members with the new ones; those of an object are changed one by one."""
+    return {
+        **old,
+        **{
+            name: {**old[name], **value}
+            if isinstance(value, Mapping) and isinstance(old.get(name), Mapping)
+            else value
+            for name, value in new.items()
+        },
+    }
+
+
+def _formatted(pattern: Any, words: Mapping[str, Any]) -> Any:
+    """The pattern with its {words}, at any depth."""
+    if isinstance(pattern, Mapping):
+        return {name: _formatted(inner, words) for name, inner in pattern.items()}
+    if isinstance(pattern, list):
+        return [_formatted(inner, words) for inner in pattern]
+    return pattern.format_map(words) if isinstance(pattern, str) else pattern
+
+
+def _tag_map(tags: Any) -> dict[str, str]:
+    return (
+        dict(tags) if isinstance(tags, Mapping) else {pair["Key"]: pair["Value"] for pair in tags}
+    )
+
+
+def _tag_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _key(kind: KeptKind, thing: Mapping[str, Any]) -> tuple[str, ...]:

@@ -44,10 +44,6 @@ class KeptStore:
             if json.dumps(content, sort_keys=True) != before:
                 write_private(self.file, json.dumps(content, indent=1, sort_keys=True))
 
-    def thing(self, kind: str, key: tuple[str, ...]) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.read()["things"].get(thing_name(kind, key))
-        return found
-
     def things(self, kind: str) -> list[dict[str, Any]]:
         start = f"{kind} "
         content = self.read()["things"]

@@ -5,11 +5,12 @@ Sources of the formulas, by the names of their projects:
   only the interfaces of the default network card count; for managed node groups EKS caps it at 110
   below 30 vCPUs and at 250 from there on.
 - memory that the kernel and the hypervisor take: Karpenter's VM_MEMORY_OVERHEAD_PERCENT, 7.5 %.
-- kube-reserved: amazon-eks-ami, nodeadm: memory 255 MiB + 11 MiB x pods, CPU 6 % of the first core,
-  1 % of the next, 0.5 % of the next two, 0.25 % of the rest, ephemeral storage 1 GiB.
-- hard eviction: memory 100 MiB, node file system 10 %.
-- the kubelet takes pre-allocated huge pages out of allocatable memory; the EFA AMIs allocate 5128
-  pages of 2 MiB.
+- kube-reserved: amazon-eks-ami, nodeadm/internal/kubelet/config.go: memory 255 MiB + 11 MiB x pods
+  by that table (not by EKS's cap), CPU 6 % of the first core, 1 % of the next, 0.5 % of the next
+  two, 0.25 % of the rest, ephemeral storage 1 GiB.
+- hard eviction: nodeadm's kubelet configuration: memory 100 MiB, node file system 10 %.
+- the kubelet takes pre-allocated huge pages out of allocatable memory; the EFA driver allocates
+  5128 pages of 2 MiB (EKS user guide, node-efa).
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ def node_shape(instance: Mapping[str, Any], efa_interfaces: int, disk_gib: int) 
     """From an entry of DescribeInstanceTypes, the EFA interfaces and the node's own disk."""
     vcpus = int(instance["VCpuInfo"]["DefaultVCpus"])
     memory_mib = int(instance["MemoryInfo"]["SizeInMiB"]) * (1000 - VM_OVERHEAD_PER_MILLE) // 1000
-    pods = max_pods(instance, vcpus)
+    pods_by_addresses = max_pods(instance)
+    pods = min(
+        pods_by_addresses, MAX_PODS_SMALL if vcpus < SMALL_INSTANCE_VCPUS else MAX_PODS_LARGE
+    )
     huge_mib = EFA_HUGE_PAGES_MIB if efa_interfaces else 0
-    free_mib = memory_mib - (255 + 11 * pods) - EVICTION_MEMORY_MIB - huge_mib
+    free_mib = memory_mib - (255 + 11 * pods_by_addresses) - EVICTION_MEMORY_MIB - huge_mib
     free_disk_gib = disk_gib - disk_gib // 10 - KUBE_RESERVED_STORAGE_GIB
     extended = {
         "nvidia.com/gpu": gpu_count(instance),
@@ -70,7 +74,8 @@ def node_shape(instance: Mapping[str, Any], efa_interfaces: int, disk_gib: int) 
     )
 
 
-def max_pods(instance: Mapping[str, Any], vcpus: int) -> int:
+def max_pods(instance: Mapping[str, Any]) -> int:
+    """The pods that can have an address of their own."""
     network = instance["NetworkInfo"]
     cards = network.get("NetworkCards") or []
     default = network.get("DefaultNetworkCardIndex", 0)
@@ -78,9 +83,7 @@ def max_pods(instance: Mapping[str, Any], vcpus: int) -> int:
         (card["MaximumNetworkInterfaces"] for card in cards if card["NetworkCardIndex"] == default),
         network["MaximumNetworkInterfaces"],
     )
-    by_addresses = int(interfaces) * (int(network["Ipv4AddressesPerInterface"]) - 1) + 2
-    cap = MAX_PODS_SMALL if vcpus < SMALL_INSTANCE_VCPUS else MAX_PODS_LARGE
-    return min(by_addresses, cap)
+    return int(interfaces) * (int(network["Ipv4AddressesPerInterface"]) - 1) + 2
 
 
 def reserved_millicpus(vcpus: int) -> int:

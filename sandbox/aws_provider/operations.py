@@ -298,6 +298,8 @@ class Operations:
         before, after = read_tags(style, scope.live), self.all_tags(new)
         gone = tuple(key for key in before if key not in after)
         changed = {key: value for key, value in after.items() if before.get(key) != value}
+        if style.whole and (gone or changed):
+            gone, changed = (() if after else gone), after
         if gone:
             self._call(style.remove, replace(scope, tag_keys=gone))
         if changed:

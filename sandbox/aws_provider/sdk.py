@@ -115,7 +115,9 @@ def resource_shape(token: str) -> Shape:
             for python_name in [_types.resource_pulumi_to_py_names(resource)[wire]]
         },
     )
-    return _merged(_input_shape(getattr(module, f"{name}Args")), outputs)
+    # The plain name may be taken, as BucketVersioningArgs is by a part of Bucket.
+    arguments = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args")
+    return _merged(_input_shape(arguments), outputs)
 
 
 def _snake(name: str) -> str:

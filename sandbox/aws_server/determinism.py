@@ -1,8 +1,8 @@
 """Makes moto give the same answer to the same request twice: ids and times as they were.
 
-moto draws every id from one random source and takes every time from one function, so two seams
-are enough. They are internals of the moto version that the lock file pins; a test that kills and
-restarts the server shows when they move.
+moto draws the ids that matter here from one random source and takes the times from one function,
+but for that of a bucket, so three seams are enough. They are internals of the moto version that the
+lock file pins; a test that kills and restarts the server shows when they move.
 """
 
 import datetime
@@ -13,19 +13,18 @@ from typing import Any
 from moto.core import base_backend
 from moto.core import utils as core_utils
 from moto.moto_api._internal import mock_random
+from moto.s3 import models as s3_models
 
 
 class _Clock:
-    """Stands for the module `datetime` inside `moto.core.utils`, whose `now` can be held still."""
+    """Stands for the module `datetime` inside moto's modules; its `now` can be held still."""
 
     def __init__(self) -> None:
         self.held: datetime.datetime | None = None
         self.datetime = self
 
-    def now(self, zone: datetime.tzinfo | None = None) -> datetime.datetime:
-        if self.held is None:
-            return datetime.datetime.now(zone)
-        return self.held.astimezone(zone)
+    def now(self, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return datetime.datetime.now(tz) if self.held is None else self.held.astimezone(tz)
 
     def __getattr__(self, name: str) -> Any:
         # Reached for everything but `now`: first the class (strptime, …), then the module (UTC, …).
@@ -37,7 +36,8 @@ _clock = _Clock()
 
 def install() -> None:
     """Put the seams in. Once, before the first request, in a process that serves nothing else."""
-    vars(core_utils)["datetime"] = _clock
+    for module in (core_utils, s3_models):
+        vars(module)["datetime"] = _clock
     create = base_backend.AccountSpecificBackend.__getitem__
 
     def create_alike(self: Any, region: str) -> Any:

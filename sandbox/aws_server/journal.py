@@ -26,6 +26,14 @@ READS = (
     "Validate",
     "DecodeAuthorizationMessage",
 )
+# Resource Groups alone asks by POST. A POST to a bucket of such a name has a query.
+ASKING_POSTS = (
+    "/get-group",
+    "/get-group-configuration",
+    "/get-group-query",
+    "/groups-list",
+    "/list-group-resources",
+)
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -140,4 +148,6 @@ def is_read(environ: dict[str, Any], body: bytes) -> bool:
     operation = operation_of(environ, environ.get("QUERY_STRING", ""), body)
     if operation is not None:
         return operation.startswith(READS)
+    if environ["REQUEST_METHOD"] == "POST":
+        return environ.get("PATH_INFO") in ASKING_POSTS and not environ.get("QUERY_STRING")
     return environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")

@@ -24,7 +24,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder
 
-from sandbox.aws_server import determinism
+from sandbox.aws_server import additions, determinism
 from sandbox.aws_server.gate import AwsGate
 from sandbox.aws_server.journal import Journal, JournalError
 from sandbox.control_plane.access_entries import granted
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _log.error("no %s: start the sandbox instead of this process", paths.endpoints)
         return 1
     determinism.install()
+    additions.install()
     gate = AwsGate(
         DomainDispatcherApplication(create_backend_app),
         endpoints.access_key,

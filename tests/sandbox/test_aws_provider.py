@@ -18,6 +18,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from sandbox.aws_provider.servicer import AwsStandIn
 from sandbox.aws_provider.wire import from_struct, to_struct
+from sandbox.aws_server import additions
 
 REGION = "us-east-1"
 # Making a key takes moto seconds; a cluster needs only the name of one.
@@ -145,6 +146,7 @@ def urn_of(token: str, name: str = "thing") -> str:
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
     """One server for a module: stopping one takes half a second."""
+    additions.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -204,6 +206,7 @@ KEY = "aws:kms/key:Key"
 CLUSTER = "aws:eks/cluster:Cluster"
 NODES = "aws:eks/nodeGroup:NodeGroup"
 ENTRY = "aws:eks/accessEntry:AccessEntry"
+LUSTRE = "aws:fsx/lustreFileSystem:LustreFileSystem"
 
 
 def cluster_inputs(world: World) -> dict[str, Any]:
@@ -283,6 +286,21 @@ def node_group_inputs(world: World) -> dict[str, Any]:
     }
 
 
+def lustre_inputs(world: World) -> dict[str, Any]:
+    return {
+        "deploymentType": "PERSISTENT_2",
+        "storageType": "SSD",
+        "fileSystemTypeVersion": "2.15",
+        "storageCapacity": 2400,
+        "perUnitStorageThroughput": 125,
+        "subnetIds": world["subnet"],
+        "securityGroupIds": [world["group"]],
+        "kmsKeyId": KEY_ARN,
+        "automaticBackupRetentionDays": 0,
+        "tags": {"a": "b"},
+    }
+
+
 PARTS: dict[str, Any] = {
     "vpc": (VPC, lambda w: {"cidrBlock": "10.0.0.0/16"}),
     "subnet": (
@@ -304,6 +322,8 @@ PARTS: dict[str, Any] = {
     "key": (KEY, lambda w: {"description": "needed"}),
     "key2": (KEY, lambda w: {"description": "other"}),
     "cluster": (CLUSTER, cluster_inputs),
+    "bucket": ("aws:s3/bucket:Bucket", lambda w: {"bucket": "needed-by-others"}),
+    "lustre": (LUSTRE, lustre_inputs),
     "entry": (
         ENTRY,
         lambda w: {"clusterName": w["cluster"], "principalArn": "arn:aws:iam::123456789012:user/a"},

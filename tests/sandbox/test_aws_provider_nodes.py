@@ -1,4 +1,4 @@
-"""Nodes of a node group, against a small Kubernetes API of our own."""
+"""Node groups: what replaces them, and their nodes on a small Kubernetes API of our own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from sandbox.aws_provider.node_shape import node_shape
 from tests.sandbox.test_aws_provider import (
     NODES,
+    TEMPLATE,
     AbortedError,
     Engine,
     World,
@@ -113,10 +114,17 @@ def kube(tmp_path: Path) -> Iterator[FakeKube]:
     fake.server.server_close()
 
 
-def gpu_inputs(world: World) -> dict[str, Any]:
-    urn = urn_of("aws:ec2/launchTemplate:LaunchTemplate", "gpu")
-    made = world.engine.checked(urn, template_inputs(world))
-    template = world.engine.create(urn, made)[0]
+def make_template(world: World, **changed: Any) -> str:
+    """A launch template for a Capacity Block, with changes; None takes an input away."""
+    inputs = {**template_inputs(world), **changed}
+    urn = urn_of(TEMPLATE, "gpu")
+    given = {name: value for name, value in inputs.items() if value is not None}
+    return str(world.engine.create(urn, world.engine.checked(urn, given))[0])
+
+
+def gpu_inputs(world: World, **changed: Any) -> dict[str, Any]:
+    """A node group of a Capacity Block, with changes of its template."""
+    template = make_template(world, **changed)
     plain = node_group_inputs(world)
     del plain["instanceTypes"]
     return {
@@ -197,10 +205,10 @@ def test_a_new_template_version_brings_new_nodes(engine: Engine, kube: FakeKube)
     world, urn = World(engine), urn_of(NODES)
     inputs = engine.checked(urn, gpu_inputs(world))
     identifier, outputs = engine.create(urn, inputs)
-    template = "aws:ec2/launchTemplate:LaunchTemplate"
-    old = engine.checked(urn_of(template, "gpu"), template_inputs(world))
+    template = urn_of(TEMPLATE, "gpu")
+    old = engine.checked(template, template_inputs(world))
     new = {**old, "instanceType": "p4de.24xlarge"}
-    engine.update(urn_of(template, "gpu"), inputs["launchTemplate"]["id"], old, {}, new)
+    engine.update(template, inputs["launchTemplate"]["id"], old, {}, new)
     changed = {**inputs, "launchTemplate": {**inputs["launchTemplate"], "version": "2"}}
     engine.update(urn, identifier, inputs, outputs, changed)
     (node,) = kube.nodes.values()
@@ -229,15 +237,96 @@ def test_unknown_instance_type_is_refused(engine: Engine) -> None:
         engine.create(urn, inputs)
 
 
+def test_taints_added_later_reach_the_nodes(engine: Engine, kube: FakeKube) -> None:
+    world, urn = World(engine), urn_of(NODES)
+    inputs = engine.checked(urn, {**node_group_inputs(world), "taints": []})
+    identifier, outputs = engine.create(urn, inputs)
+    (node,) = kube.nodes.values()
+    assert "taints" not in node["spec"]
+    taint = {"key": "moe-serving/drain", "effect": "NO_EXECUTE"}
+    changed = {**inputs, "taints": [taint]}
+    outputs = engine.update(urn, identifier, inputs, outputs, changed)
+    (node,) = kube.nodes.values()
+    assert node["spec"]["taints"] == [{"key": "moe-serving/drain", "effect": "NoExecute"}]
+    assert outputs["taints"] == [taint]
+
+
 @pytest.mark.parametrize(
-    ("name", "pods", "gpus"),
-    [("p4d.24xlarge", "250", "8"), ("p4de.24xlarge", "250", "8"), ("m6i.large", "29", None)],
+    ("instance_type", "cards", "cpu", "pods"),
+    [("p5.48xlarge", 32, "192", "100"), ("p5en.48xlarge", 16, "192", "198")],
 )
-def test_shape_of_a_node(name: str, pods: str, gpus: str | None) -> None:
+def test_nodes_of_other_gpu_types(
+    engine: Engine, kube: FakeKube, instance_type: str, cards: int, cpu: str, pods: str
+) -> None:
+    world, urn = World(engine), urn_of(NODES)
+    interfaces = template_inputs(world)["networkInterfaces"]
+    more = [{**interfaces[1], "networkCardIndex": card} for card in range(1, cards)]
+    changed = {"instanceType": instance_type, "networkInterfaces": [interfaces[0], *more]}
+    inputs = engine.checked(urn, gpu_inputs(world, **changed))
+    _, outputs = engine.create(urn, inputs)
+    assert outputs["instanceTypes"] == []
+    (node,) = kube.nodes.values()
+    assert node["metadata"]["labels"]["node.kubernetes.io/instance-type"] == instance_type
+    capacity = node["status"]["capacity"]
+    assert (capacity["cpu"], capacity["pods"]) == (cpu, pods)
+    assert capacity["nvidia.com/gpu"] == "8"
+    assert capacity["vpc.amazonaws.com/efa"] == str(cards)
+    assert capacity["hugepages-2Mi"] == "10256Mi"
+    # Eight disks of 3.8 TB.
+    assert capacity["ephemeral-storage"] == "28312Gi"
+
+
+def test_node_group_replaces_for_instance_types_and_not_for_taints(engine: Engine) -> None:
+    world, urn = World(engine), urn_of(NODES)
+    old = {**engine.checked(urn, node_group_inputs(world))}
+    for change, replaces in (
+        ({"instanceTypes": ["m6i.xlarge"]}, ["instanceTypes"]),
+        ({"amiType": "AL2023_ARM_64_STANDARD"}, ["amiType"]),
+        ({"capacityType": "SPOT"}, ["capacityType"]),
+        ({"subnetIds": ["subnet-0"]}, ["subnetIds"]),
+        ({"diskSize": 100}, ["diskSize"]),
+        ({"launchTemplate": {"id": "lt-1", "version": "1"}}, []),
+        ({"taints": []}, []),
+        ({"labels": {}}, []),
+        ({"releaseVersion": "1.35.9-1"}, []),
+        ({"tags": {}}, []),
+    ):
+        difference = engine.diff(urn, "main:x", old, {}, {**old, **change})
+        assert list(difference.replaces) == replaces, change
+        assert list(difference.diffs) == list(change)
+    with_template = {**old, "launchTemplate": {"id": "lt-1", "version": "1"}}
+    for template, replaces in (
+        ({"id": "lt-1", "version": "2"}, []),
+        ({"id": "lt-2", "version": "1"}, ["launchTemplate"]),
+    ):
+        new = {**old, "launchTemplate": template}
+        assert list(engine.diff(urn, "x:y", with_template, {}, new).replaces) == replaces
+
+
+def test_replacement_of_a_fixed_name_deletes_first(engine: Engine) -> None:
+    world, urn = World(engine), urn_of(NODES)
+    chosen = engine.checked(urn, node_group_inputs(world))
+    fixed = engine.checked(urn, {**node_group_inputs(world), "nodeGroupName": "gpu"})
+    change = {"instanceTypes": ["m6i.xlarge"]}
+    assert not engine.diff(urn, "a:b", chosen, {}, {**chosen, **change}).deleteBeforeReplace
+    assert engine.diff(urn, "a:b", fixed, {}, {**fixed, **change}).deleteBeforeReplace
+
+
+@pytest.mark.parametrize(
+    ("name", "pods", "addresses", "gpus"),
+    [
+        ("p4d.24xlarge", "250", 737, "8"),
+        ("p4de.24xlarge", "250", 737, "8"),
+        ("p5.48xlarge", "100", 100, "8"),
+        ("p5en.48xlarge", "198", 198, "8"),
+        ("m6i.large", "29", 29, None),
+    ],
+)
+def test_shape_of_a_node(name: str, pods: str, addresses: int, gpus: str | None) -> None:
     shape = node_shape(INSTANCE_TYPES[name], 0, 100)
     assert shape.capacity["pods"] == pods
     assert shape.capacity.get("nvidia.com/gpu") == gpus
     memory = int(shape.capacity["memory"].removesuffix("Mi"))
     left = int(shape.allocatable["memory"].removesuffix("Mi"))
-    assert left == memory - 255 - 11 * int(pods) - 100
+    assert left == memory - 255 - 11 * addresses - 100
     assert shape.architecture == "amd64"

@@ -16,6 +16,7 @@ from sandbox.aws_provider.kept_store import KeptStore
 from sandbox.aws_provider.wire import DEFAULTS, UNKNOWN, from_struct, to_struct
 from tests.sandbox.test_aws_provider import (
     CLUSTER,
+    LUSTRE,
     NODES,
     ROLE,
     TEMPLATE,
@@ -27,6 +28,7 @@ from tests.sandbox.test_aws_provider import (
     cluster_inputs,
     engine,
     environment,
+    lustre_inputs,
     moto_url,
     node_group_inputs,
     template_inputs,
@@ -39,7 +41,8 @@ PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 
 
 def client(environment: dict[str, str], name: str) -> Any:
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         name,
         region_name="us-east-1",
         endpoint_url=environment["AWS_ENDPOINT_URL"],
@@ -122,8 +125,8 @@ def test_unknown_values_pass_check(engine: Engine) -> None:
 
 
 def test_unknown_type_is_one_clear_error(engine: Engine) -> None:
-    with pytest.raises(AbortedError, match="does not know the resource type aws:s3/bucket:Bucket"):
-        engine.check(urn_of("aws:s3/bucket:Bucket"), {})
+    with pytest.raises(AbortedError, match="does not know the resource type aws:sqs/queue:Queue"):
+        engine.check(urn_of("aws:sqs/queue:Queue"), {})
 
 
 def test_unknown_function_is_one_clear_error(engine: Engine) -> None:
@@ -166,42 +169,6 @@ def test_unknown_setting_is_refused(environment: dict[str, str]) -> None:
 def test_other_account_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(AbortedError, match="allows only 111111111111"):
         Engine(environment, allowedAccountIds=["111111111111"])
-
-
-def test_node_group_replaces_for_instance_types_and_not_for_taints(engine: Engine) -> None:
-    world, urn = World(engine), urn_of(NODES)
-    old = {**engine.checked(urn, node_group_inputs(world))}
-    for change, replaces in (
-        ({"instanceTypes": ["m6i.xlarge"]}, ["instanceTypes"]),
-        ({"amiType": "AL2023_ARM_64_STANDARD"}, ["amiType"]),
-        ({"capacityType": "SPOT"}, ["capacityType"]),
-        ({"subnetIds": ["subnet-0"]}, ["subnetIds"]),
-        ({"diskSize": 100}, ["diskSize"]),
-        ({"launchTemplate": {"id": "lt-1", "version": "1"}}, []),
-        ({"taints": []}, []),
-        ({"labels": {}}, []),
-        ({"releaseVersion": "1.35.9-1"}, []),
-        ({"tags": {}}, []),
-    ):
-        difference = engine.diff(urn, "main:x", old, {}, {**old, **change})
-        assert list(difference.replaces) == replaces, change
-        assert list(difference.diffs) == list(change)
-    with_template = {**old, "launchTemplate": {"id": "lt-1", "version": "1"}}
-    for template, replaces in (
-        ({"id": "lt-1", "version": "2"}, []),
-        ({"id": "lt-2", "version": "1"}, ["launchTemplate"]),
-    ):
-        new = {**old, "launchTemplate": template}
-        assert list(engine.diff(urn, "x:y", with_template, {}, new).replaces) == replaces
-
-
-def test_replacement_of_a_fixed_name_deletes_first(engine: Engine) -> None:
-    world, urn = World(engine), urn_of(NODES)
-    chosen = engine.checked(urn, node_group_inputs(world))
-    fixed = engine.checked(urn, {**node_group_inputs(world), "nodeGroupName": "gpu"})
-    change = {"instanceTypes": ["m6i.xlarge"]}
-    assert not engine.diff(urn, "a:b", chosen, {}, {**chosen, **change}).deleteBeforeReplace
-    assert engine.diff(urn, "a:b", fixed, {}, {**fixed, **change}).deleteBeforeReplace
 
 
 def test_ignored_changes_do_not_count(engine: Engine) -> None:
@@ -326,8 +293,8 @@ def test_a_thing_of_that_name_is_taken_over_if_it_agrees(
 def test_kept_store_survives_and_is_for_the_owner_only(
     engine: Engine, environment: dict[str, str]
 ) -> None:
-    urn = urn_of(PLACEMENT)
-    inputs = engine.checked(urn, {"strategy": "cluster"})
+    urn = urn_of(LUSTRE)
+    inputs = engine.checked(urn, lustre_inputs(World(engine)))
     identifier, outputs = engine.create(urn, inputs)
     file = Path(environment["MOE_SANDBOX_DIR"]) / "aws" / "kept.json"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -410,5 +377,6 @@ def test_a_second_cluster_cannot_have_the_control_plane(
 
 
 def test_kept_is_listed_from_the_table() -> None:
-    assert "EC2 placement groups" in kept_by_stand_in()
+    assert "FSx file systems" in kept_by_stand_in()
     assert "EKS node group settings" in kept_by_stand_in()
+    assert "EC2 placement groups" not in kept_by_stand_in()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.aws_server.additions.eks_images import OWNER_ID
 from sandbox.aws_server.journal import Change, Journal, JournalError, is_read
 from sandbox.lifecycle import Sandbox, start, status
 from sandbox.paths import SandboxPaths
@@ -19,13 +20,18 @@ NewSandbox = Callable[..., Sandbox]
 
 def _snapshot(sandbox: Sandbox) -> dict[str, Any]:
     """What a stack would have in its state: ids, names and times of several services."""
-    ec2, iam, eks = (aws_client(sandbox, name) for name in ("ec2", "iam", "eks"))
+    ec2, iam, eks, s3 = (aws_client(sandbox, name) for name in ("ec2", "iam", "eks", "s3"))
     answers = {
         "vpcs": ec2.describe_vpcs(),
         "subnets": ec2.describe_subnets(),
         "groups": ec2.describe_security_groups(),
         "templates": ec2.describe_launch_templates(),
+        "placement_groups": ec2.describe_placement_groups(),
+        "reservations": ec2.describe_capacity_reservations(),
+        "images": ec2.describe_images(Owners=[OWNER_ID]),
         "roles": iam.list_roles(),
+        "buckets": s3.list_buckets(),
+        "encryption": s3.get_bucket_encryption(Bucket="weights"),
         "cluster": eks.describe_cluster(name="moe"),
         "node_group": eks.describe_nodegroup(clusterName="moe", nodegroupName="gpu"),
     }
@@ -40,6 +46,17 @@ def _fill(sandbox: Sandbox) -> None:
     template = ec2.create_launch_template(
         LaunchTemplateName="gpu", LaunchTemplateData={"InstanceType": "p4d.24xlarge"}
     )["LaunchTemplate"]
+    s3 = aws_client(sandbox, "s3")
+    s3.create_bucket(Bucket="weights")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket="weights", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    ec2.create_placement_group(GroupName="gpu", Strategy="cluster")
+    ec2.create_capacity_reservation(
+        InstanceType="p4d.24xlarge",
+        InstancePlatform="Linux/UNIX",
+        AvailabilityZone="us-east-1a",
+        InstanceCount=2,
+    )
     group = ec2.create_security_group(GroupName="efa", Description="efa")["GroupId"]
     with pytest.raises(ClientError):
         ec2.create_security_group(GroupName="efa", Description="a second of that name")
@@ -107,6 +124,10 @@ def test_reads_are_not_remembered(sandbox: Sandbox) -> None:
     aws_client(sandbox, "sts").get_caller_identity()
     aws_client(sandbox, "ec2").describe_instance_types(InstanceTypes=["p4d.24xlarge"])
     aws_client(sandbox, "eks").list_clusters()
+    aws_client(sandbox, "resource-groups").list_groups()
+    quota = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
+    answer = aws_client(sandbox, "service-quotas").get_service_quota(**quota)
+    assert answer["Quota"]["Value"] == 1536
     assert Journal(sandbox.paths.journal).count == 0
     assert list(Journal(sandbox.paths.journal).changes()) == []
 
@@ -135,6 +156,14 @@ def test_reads_are_not_remembered(sandbox: Sandbox) -> None:
             True,
         ),
         ({"REQUEST_METHOD": "GET", "PATH_INFO": "/clusters"}, b"", True),
+        ({"REQUEST_METHOD": "POST", "PATH_INFO": "/list-group-resources"}, b"{}", True),
+        ({"REQUEST_METHOD": "POST", "PATH_INFO": "/group-resources"}, b"{}", False),
+        ({"REQUEST_METHOD": "PUT", "PATH_INFO": "/get-group"}, b"", False),
+        (
+            {"REQUEST_METHOD": "POST", "PATH_INFO": "/get-group", "QUERY_STRING": "delete"},
+            b"",
+            False,
+        ),
         ({"REQUEST_METHOD": "DELETE", "PATH_INFO": "/clusters/moe"}, b"", False),
         ({"REQUEST_METHOD": "GET", "QUERY_STRING": "Action=DeleteVpc&VpcId=x"}, b"", False),
     ],

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sandbox.aws_provider.table import compute, eks, identity, invokes, kept, network
+from sandbox.aws_provider.table import (
+    buckets,
+    compute,
+    eks,
+    file_systems,
+    identity,
+    invokes,
+    kept,
+    network,
+)
 from sandbox.aws_provider.table.model import Invoke, KeptKind, KeptMembers, Resource
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType(
@@ -14,6 +23,8 @@ RESOURCES: Mapping[str, Resource] = MappingProxyType(
             *compute.RESOURCES,
             *identity.RESOURCES,
             *eks.RESOURCES,
+            *buckets.RESOURCES,
+            *file_systems.RESOURCES,
         )
     }
 )

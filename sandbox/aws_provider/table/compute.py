@@ -1,4 +1,4 @@
-"""Security groups and their rules, placement groups, launch templates."""
+"""Security groups and their rules, placement groups, capacity reservations, launch templates."""
 
 from sandbox.aws_provider.table.model import (
     ID,
@@ -174,6 +174,41 @@ PLACEMENT_GROUP = Resource(
     adopt=Adopt(("InvalidPlacementGroup.Duplicate",)),
 )
 
+CAPACITY_RESERVATION = Resource(
+    pulumi_type="aws:ec2/capacityReservation:CapacityReservation",
+    client="ec2",
+    cfn="AWS::EC2::CapacityReservation",
+    create=Call("create_capacity_reservation", takes_inputs=True),
+    id=("CapacityReservation", "CapacityReservationId"),
+    read=(
+        Look(
+            "describe_capacity_reservations",
+            {"CapacityReservationIds": [ID]},
+            path=("CapacityReservations", 0),
+        ),
+    ),
+    gone_when={"State": ("cancelled", "expired")},
+    steps=(
+        Call(
+            "modify_capacity_reservation",
+            {
+                "CapacityReservationId": ID,
+                "InstanceCount": Input("instanceCount"),
+                "EndDate": Input("endDate"),
+                "EndDateType": Input("endDateType", "unlimited"),
+            },
+            when=("instanceCount", "endDate", "endDateType"),
+            only_update=True,
+        ),
+    ),
+    delete=(Call("cancel_capacity_reservation", {"CapacityReservationId": ID}),),
+    rename={"arn": "CapacityReservationArn"},
+    computed={"instanceCount": Live("TotalInstanceCount")},
+    # The API could change it; the real provider does not.
+    replace=("instanceMatchCriteria",),
+    tags=ec2_tags("capacity-reservation"),
+)
+
 LAUNCH_TEMPLATE = Resource(
     pulumi_type="aws:ec2/launchTemplate:LaunchTemplate",
     client="ec2",
@@ -262,4 +297,11 @@ LAUNCH_TEMPLATE = Resource(
     ),
 )
 
-RESOURCES = (SECURITY_GROUP, INGRESS_RULE, EGRESS_RULE, PLACEMENT_GROUP, LAUNCH_TEMPLATE)
+RESOURCES = (
+    SECURITY_GROUP,
+    INGRESS_RULE,
+    EGRESS_RULE,
+    PLACEMENT_GROUP,
+    CAPACITY_RESERVATION,
+    LAUNCH_TEMPLATE,
+)

@@ -4,27 +4,9 @@ from sandbox.aws_provider.table.model import Input, KeptKind, KeptMembers, Need
 
 _CLUSTER = Need("describe_cluster", {"name": Input("clusterName")})
 _EKS_ARN = "arn:{partition}:eks:{region}:{account}"
+_FSX_ARN = "arn:{partition}:fsx:{region}:{account}"
 
 KINDS = (
-    KeptKind(
-        human="EC2 placement groups",
-        client="ec2",
-        create="create_placement_group",
-        read="describe_placement_groups",
-        delete="delete_placement_group",
-        key=("GroupName",),
-        root="PlacementGroup",
-        list_root="PlacementGroups",
-        list_key="GroupNames",
-        derived={
-            "GroupId": "pg-{hex}",
-            "GroupArn": "arn:{partition}:ec2:{region}:{account}:placement-group/{GroupName}",
-            "State": "available",
-        },
-        arn="GroupId",
-        missing="InvalidPlacementGroup.Unknown",
-        exists="InvalidPlacementGroup.Duplicate",
-    ),
     KeptKind(
         human="EKS add-ons",
         client="eks",
@@ -94,6 +76,63 @@ KINDS = (
         times=("createdAt", "modifiedAt"),
         arn="associationArn",
         needs=(_CLUSTER,),
+    ),
+    # moto has file systems, but cannot change one, and draws ids that no journal brings back.
+    KeptKind(
+        human="FSx file systems",
+        client="fsx",
+        create="create_file_system",
+        read="describe_file_systems",
+        update="update_file_system",
+        delete="delete_file_system",
+        key=("FileSystemId",),
+        root="FileSystem",
+        list_root="FileSystems",
+        list_key="FileSystemIds",
+        defaults={"StorageType": "SSD", "FileSystemTypeVersion": "2.10"},
+        derived={
+            "FileSystemId": "fs-{hex}",
+            "OwnerId": "{account}",
+            "Lifecycle": "AVAILABLE",
+            "DNSName": "{FileSystemId}.fsx.{region}.{dns_suffix}",
+            "ResourceARN": _FSX_ARN + ":file-system/{FileSystemId}",
+            "NetworkInterfaceIds": ["eni-{hex}"],
+            "LustreConfiguration": {"MountName": "{hex:.8}"},
+        },
+        times=("CreationTime",),
+        arn="ResourceARN",
+        needs=(
+            Need(
+                "describe_subnets",
+                {"SubnetIds": Input("SubnetIds")},
+                client="ec2",
+                gives={"VpcId": ("Subnets", 0, "VpcId")},
+            ),
+        ),
+        missing="FileSystemNotFound",
+    ),
+    KeptKind(
+        human="FSx data repository associations",
+        client="fsx",
+        create="create_data_repository_association",
+        read="describe_data_repository_associations",
+        update="update_data_repository_association",
+        delete="delete_data_repository_association",
+        key=("AssociationId",),
+        root="Association",
+        list_root="Associations",
+        list_key="AssociationIds",
+        # In MiB.
+        defaults={"ImportedFileChunkSize": 1024},
+        derived={
+            "AssociationId": "dra-{hex}",
+            "Lifecycle": "AVAILABLE",
+            "ResourceARN": _FSX_ARN + ":association/{FileSystemId}/{AssociationId}",
+        },
+        times=("CreationTime",),
+        arn="ResourceARN",
+        needs=(Need("describe_file_systems", {"FileSystemIds": [Input("FileSystemId")]}),),
+        missing="DataRepositoryAssociationNotFound",
     ),
 )
 

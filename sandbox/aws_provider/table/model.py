@@ -159,6 +159,7 @@ class TagStyle:
 
     `create` are parameters of the create call, `read_from` is the member of the live state. The
     form is a list of pairs under the names `key` and `value`, or a plain map where `key` is None.
+    `whole`: `add` writes all tags anew and `remove` takes all away.
     """
 
     create: Mapping[str, Template]
@@ -167,6 +168,7 @@ class TagStyle:
     key: str | None = "Key"
     value: str = "Value"
     read_from: str = "Tags"
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ class Resource:
     cfn_rename: the same, for the CloudFormation type `cfn`.
     computed: outputs that no API call tells, as templates.
     replace / in_place: where the real provider departs from CloudFormation's createOnlyProperties.
+    replace_when_lower: numbers and versions that AWS only raises.
     local: inputs that only steer the provider.
     volatile: outputs that an update may change; unknown in its preview.
     computed_nested: outputs below an input object that AWS fills in.
@@ -231,13 +234,14 @@ class Resource:
     tags: TagStyle | None = None
     replace: tuple[str, ...] = ()
     in_place: tuple[str, ...] = ()
+    replace_when_lower: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
     computed_nested: tuple[str, ...] = ()
     json: tuple[str, ...] = ()
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ordered: tuple[str, ...] = ()
-    gone_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gone_when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     adopt: Adopt | None = None
     identity: tuple[str, ...] = ()
 
@@ -255,10 +259,15 @@ class Invoke:
 
 @dataclass(frozen=True)
 class Need:
-    """A read that must find something before a kept thing can be made; else AWS's own error."""
+    """A read that must find something before a call is answered; else AWS's own error.
+
+    Made where the call has its parameters. `gives`: member of a new thing -> path in the answer.
+    """
 
     operation: str
     params: Mapping[str, Template]
+    client: str | None = None
+    gives: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -268,8 +277,8 @@ class KeptKind:
     Names are those of the AWS API. `key`: the members that tell one thing from another. `root`: the
     member of an answer that holds the thing; `list_root`: that of a read which answers a list.
     `derived`: members which AWS adds (patterns over the thing's members, {region}, {account},
-    {partition}, {uuid} and {hex}). `times`: members that hold the time of creation and change.
-    `rename`: parameter -> member, where a call's parameter is called otherwise in answers.
+    {partition}, {uuid} and {hex}), in this order. `times`: members that hold the time of creation
+    and change.
     `list_key`: the parameter of the read that lists what `key` (its last name) may be.
     """
 
@@ -283,8 +292,7 @@ class KeptKind:
     root: str | None = None
     list_root: str | None = None
     list_key: str | None = None
-    rename: Mapping[str, str] = field(default_factory=dict)
-    derived: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     times: tuple[str, ...] = ()
     arn: str | None = None

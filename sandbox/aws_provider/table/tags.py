@@ -55,3 +55,17 @@ def map_tags(arn: str) -> TagStyle:
         key=None,
         read_from="tags",
     )
+
+
+FSX_TAGS = TagStyle(
+    create={"Tags": Tags()},
+    add=Call("tag_resource", {"ResourceARN": Live("ResourceARN"), "Tags": Tags()}),
+    remove=Call("untag_resource", {"ResourceARN": Live("ResourceARN"), "TagKeys": TagKeys()}),
+)
+
+BUCKET_TAGS = TagStyle(
+    create={},
+    add=Call("put_bucket_tagging", {"Bucket": ID, "Tagging": {"TagSet": Tags()}}),
+    remove=Call("delete_bucket_tagging", {"Bucket": ID}),
+    whole=True,
+)
