@@ -78,10 +78,13 @@ def cost(
     elif purchase == "capacity_block":
         gpu_price = None
         note = "a Capacity Block is paid for when it is bought, at the price of that day"
-    system_price = prices.instance_usd_per_hour(system_instance_type, region)
-    lines = (
+    lines = [
         _line(f"GPU nodes, {gpu.name}", paid_nodes, gpu_price),
-        _line(f"system nodes, {system_instance_type}", system_nodes, system_price),
+        _line(
+            f"system nodes, {system_instance_type}",
+            system_nodes,
+            prices.instance_usd_per_hour(system_instance_type, region),
+        ),
         _line("EKS control plane", 1, prices.eks_cluster_usd_per_hour(region)),
         _line("NAT gateways", nat_gateways, prices.nat_gateway_usd_per_hour(region)),
         _line(
@@ -89,11 +92,10 @@ def cost(
             interface_endpoints,
             prices.interface_endpoint_usd_per_hour(region),
         ),
-    )
-    return Cost(gpu_nodes, gpu_nodes * gpu.gpu_count, lines, note)
+    ]
+    some = [lines[0], *(line for line in lines[1:] if line.count)]
+    return Cost(gpu_nodes, gpu_nodes * gpu.gpu_count, tuple(some), note)
 
 
 def _line(what: str, count: int, usd_each: float | None) -> Line:
-    if count == 0:
-        return Line(what, 0, 0.0)
     return Line(what, count, None if usd_each is None else count * usd_each)

@@ -1,8 +1,8 @@
 """Prices of what runs by the hour: on demand, Linux, shared tenancy, in US dollars.
 
-Read on or before AS_OF; a region or a type that is missing here has no price that was found,
-and the answer is then None: never that of another region. Capacity Blocks are missing on
-purpose, their price is set at each sale.
+AS_OF is the day of the GPU prices; the others have theirs beside them. What is missing here has
+no price that was found, and the answer is then None: never that of another region. Capacity
+Blocks are missing on purpose, since their price is set at each sale.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,11 @@ INITIALISATION_S = 900
 """torch.compile, CUDA graphs and NCCL set-up after the weights are there, generously."""
 
 
+def read_s(model: MoeModel, *, mib_per_s: int) -> int:
+    """Seconds that one read of all weights takes."""
+    return math.ceil(model.parameters * BYTES_PER_PARAMETER / MIB / mib_per_s)
+
+
 def startup_budget_s(model: MoeModel, *, slowest_mib_per_s: int) -> int:
     """Seconds from container start to a first healthy answer, in the worst case."""
-    download_s = model.parameters * BYTES_PER_PARAMETER / MIB / slowest_mib_per_s
-    return math.ceil(download_s) + INITIALISATION_S
+    return read_s(model, mib_per_s=slowest_mib_per_s) + INITIALISATION_S

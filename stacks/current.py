@@ -3,13 +3,20 @@
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from stacks.reading import SettingsError, from_pulumi_config
+from stacks.advice import advice
+from stacks.reading import PROJECT, SettingsError, from_pulumi_config
 from stacks.settings import Settings
 
 
 def settings() -> Settings:
-    """Settings of the current stack; a refusal ends the program before any resource."""
+    """Settings of the current stack, with what is odd about them as warnings.
+
+    A refusal ends the program before any resource.
+    """
     try:
-        return from_pulumi_config(CONFIG.get(), pulumi.get_stack())
+        accepted = from_pulumi_config(CONFIG.get(), pulumi.get_stack())
     except SettingsError as error:
         raise pulumi.RunError(f"the settings are refused\n{error}") from None
+    for each in advice(accepted):
+        pulumi.log.warn(f"{PROJECT}:{each.key}: {each.message}")
+    return accepted
