@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import exit_codes, sandbox
+from cli import exit_codes, preflight, sandbox
 
 app = typer.Typer(
     name="moe",
@@ -14,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(sandbox.app, name="sandbox")
+app.command(epilog=preflight.EPILOG)(preflight.preflight)
 
 # A mistyped option would exit with 2, which here means that a gate refused. The class is
 # typer's UsageError, which it does not export.

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
+from catalog.vpc_endpoints import INTERFACE_ENDPOINTS
 from stacks.settings.network import NetworkSettings
-
-INTERFACE_ENDPOINTS = (
-    *("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "ssm", "ssmmessages", "sts"),
-)
-"""What nodes, the CNI, pod identity and Session Manager call; with these and S3's gateway
-nodes start with no internet (EKS user guide, "private-clusters")."""
 
 
 @dataclass(frozen=True, slots=True)

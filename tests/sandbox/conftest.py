@@ -71,7 +71,9 @@ def aws_client(sandbox: Sandbox, service: str, **changed: str) -> Any:
         "aws_secret_access_key": sandbox.endpoints.secret_key,
         **changed,
     }
-    return boto3.client(service, **settings)
+    # The stubs know each service by its literal name.
+    client: Any = boto3.client
+    return client(service, **settings)
 
 
 def create_cluster(sandbox: Sandbox, name: str) -> None:

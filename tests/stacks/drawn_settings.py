@@ -84,7 +84,7 @@ _GPU_NODE_GROUP = st.fixed_dictionaries(
         "taints": _TAINTS,
     },
 )
-_WEIGHTS = st.sampled_from(
+_WEIGHTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {"kind": "instance_store"},
         {"kind": "s3"},
