@@ -6,6 +6,7 @@ import pulumi
 from pulumi_kubernetes import apiextensions, meta
 
 from catalog.alert_rules import RULE_NAME, AlertThresholds, rule_groups
+from components.child_options import child_options
 from components.monitoring import NAMESPACE, RELEASE_LABEL
 from stacks.settings.alerts import AlertSettings
 
@@ -42,6 +43,6 @@ class Alerts(pulumi.ComponentResource):
                 name=RULE_NAME, namespace=NAMESPACE, labels=dict(RELEASE_LABEL)
             ),
             spec={"groups": groups},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child_options(self, opts),
         )
         self.register_outputs({"count": self.count})

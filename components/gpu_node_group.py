@@ -7,6 +7,7 @@ from pulumi_aws import ec2, eks, vpc
 
 from catalog import efa_layout, gpu_nodes
 from components import worker_nodes
+from components.child_options import child_options
 from components.gpu_launch_template import launch_template
 from stacks.settings.gpu_node_group import (
     CapacityBlock,
@@ -49,7 +50,7 @@ class GpuNodeGroup(pulumi.ComponentResource):
         super().__init__("moe-serving:index:GpuNodeGroup", name, None, opts)
         self._name = name
         self._args = args
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._child = child_options(self, opts)
         settings = args.settings
         self.efa_interfaces = efa_layout.efa_count(settings.interfaces())
 
@@ -120,17 +121,19 @@ class GpuNodeGroup(pulumi.ComponentResource):
                     for taint in settings.taints
                 ),
             ],
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=attachments,
-                # The autoscaler's number; ours is only the first one.
-                ignore_changes=["scalingConfig.desiredSize"],
-                # Two groups at once would need twice the scarce nodes.
-                delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create="60m",
-                    update=f"{60 + _MINUTES_PER_NODE * settings.max_nodes}m",
-                    delete="60m",
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                pulumi.ResourceOptions(
+                    depends_on=attachments,
+                    # The autoscaler's number; ours is only the first one.
+                    ignore_changes=["scalingConfig.desiredSize"],
+                    # Two groups at once would need twice the scarce nodes.
+                    delete_before_replace=True,
+                    custom_timeouts=pulumi.CustomTimeouts(
+                        create="60m",
+                        update=f"{60 + _MINUTES_PER_NODE * settings.max_nodes}m",
+                        delete="60m",
+                    ),
                 ),
             ),
         )

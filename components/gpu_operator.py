@@ -8,6 +8,7 @@ import pulumi
 from pulumi_kubernetes import core, helm, meta
 
 from catalog import charts, gpu_nodes
+from components.child_options import child_options
 from components.helm_release import release
 from components.monitoring import RELEASE_LABEL, dcgm_collectors
 from stacks.settings.charts import ChartSettings
@@ -35,7 +36,7 @@ class GpuOperator(pulumi.ComponentResource):
         self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("moe-serving:index:GpuOperator", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = child_options(self, opts)
         namespace = core.v1.Namespace(
             f"{name}-namespace",
             metadata=meta.v1.ObjectMetaArgs(
@@ -57,8 +58,7 @@ class GpuOperator(pulumi.ComponentResource):
             version=args.charts.gpu_operator,
             namespace=namespace.metadata.name,
             values=values(args.tolerations, args.charts.image_registry),
-            parent=self,
-            depends_on=[collectors],
+            opts=child_options(self, opts, collectors),
         )
         if args.efa:
             self.efa_release = release(
@@ -67,7 +67,7 @@ class GpuOperator(pulumi.ComponentResource):
                 version=args.charts.aws_efa_k8s_device_plugin,
                 namespace="kube-system",
                 values=efa_values(args.tolerations, args.charts.image_registry),
-                parent=self,
+                opts=child,
             )
         self.register_outputs({"release": self.release.name})
 

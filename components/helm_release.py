@@ -1,7 +1,7 @@
 """A third-party chart as a Helm release: pinned, waited for, with no misspelt value."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -20,8 +20,7 @@ def release(
     version: str,
     namespace: pulumi.Input[str],
     values: Mapping[str, Any],
-    parent: pulumi.Resource,
-    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
 ) -> helm.v3.Release:
     """Install `chart`; a ValueError names the keys of `values` that it does not know."""
     unknown = charts.unknown_values(chart, values)
@@ -46,5 +45,5 @@ def release(
             atomic=True,
             timeout=900,
         ),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+        opts=opts,
     )

@@ -8,6 +8,7 @@ import pulumi
 from pulumi_kubernetes import apiextensions, apps, core, meta, networking, policy
 
 from catalog import gpu_nodes
+from components.child_options import child_options
 from components.monitoring import NAMESPACE as MONITORING_NAMESPACE
 from components.monitoring import RELEASE_LABEL
 from components.weights_source import WeightsSource
@@ -50,7 +51,7 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__("moe-serving:index:ModelServer", name, None, opts)
         self._name = name
         self._args = args
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._child = child_options(self, opts)
         self._labels = {
             "app.kubernetes.io/name": "vllm",
             "app.kubernetes.io/instance": args.settings.server_name,
@@ -98,6 +99,7 @@ class ModelServer(pulumi.ComponentResource):
 
     def _deployment(self, account: core.v1.ServiceAccount) -> apps.v1.Deployment:
         args = self._args
+        seconds = args.weights.startup_s + 900
         return apps.v1.Deployment(
             self._name,
             metadata=self._metadata(),
@@ -118,11 +120,12 @@ class ModelServer(pulumi.ComponentResource):
                     spec=self._pod(account),
                 ),
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create=f"{args.weights.startup_s + 900}s",
-                    update=f"{(args.weights.startup_s + 900) * max(args.settings.replicas, 1)}s",
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                pulumi.ResourceOptions(
+                    custom_timeouts=pulumi.CustomTimeouts(
+                        create=f"{seconds}s", update=f"{seconds * max(args.settings.replicas, 1)}s"
+                    )
                 ),
             ),
         )

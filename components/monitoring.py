@@ -7,6 +7,7 @@ import pulumi
 from pulumi_kubernetes import core, helm, meta
 
 from catalog import charts
+from components.child_options import child_options
 from components.helm_release import release
 from stacks.settings.charts import ChartSettings
 
@@ -30,6 +31,7 @@ class Monitoring(pulumi.ComponentResource):
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("moe-serving:index:Monitoring", name, None, opts)
+        child = child_options(self, opts)
         namespace = core.v1.Namespace(
             f"{name}-namespace",
             metadata=meta.v1.ObjectMetaArgs(
@@ -39,7 +41,7 @@ class Monitoring(pulumi.ComponentResource):
                     "pod-security.kubernetes.io/enforce": "privileged",
                 },
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child,
         )
         self.release = release(
             name,
@@ -47,7 +49,7 @@ class Monitoring(pulumi.ComponentResource):
             version=args.charts.kube_prometheus_stack,
             namespace=namespace.metadata.name,
             values=values(args.charts.image_registry),
-            parent=self,
+            opts=child,
         )
         self.register_outputs({"release": self.release.name})
 

@@ -13,5 +13,5 @@ def test_a_value_that_the_chart_does_not_know_is_refused_before_helm_ignores_it(
             version="v26.7.0",
             namespace="gpu-operator",
             values={"driver": {"enabld": False}},
-            parent=pulumi.ResourceOptions(),  # type: ignore[arg-type] # refused before it is used
+            opts=pulumi.ResourceOptions(),
         )

@@ -107,6 +107,17 @@ def test_the_cni_is_there_before_any_node(project: Project) -> None:
         assert addon in group["dependencies"], group["urn"]
 
 
+def test_a_destroy_goes_backwards(project: Project) -> None:
+    """The engine deletes by what the state says, so each must name what it came after."""
+    operator = resource(project, "kubernetes:helm.sh/v3:Release", "gpu-operator")["urn"]
+    monitoring = resource(project, "kubernetes:helm.sh/v3:Release", "monitoring")["urn"]
+    nodes = resource(project, "aws:eks/nodeGroup:NodeGroup", GPU)["urn"]
+    engine = resource(project, "kubernetes:apps/v1:Deployment", "model-server")
+    assert {operator, nodes} <= set(engine["dependencies"])
+    rule = resource(project, "kubernetes:monitoring.coreos.com/v1:PrometheusRule", "alerts")
+    assert monitoring in rule["dependencies"]
+
+
 def test_one_engine_on_one_node_asks_for_no_efa(project: Project) -> None:
     (pod,) = project.kube.items("/api/v1/namespaces/model-serving/pods")
     for container in pod["spec"]["containers"]:
