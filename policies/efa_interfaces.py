@@ -1,8 +1,8 @@
 """EFA interfaces fit the instance type: one a network card, in a layout that EC2 starts.
 
-The first interface carries the node's address, so it cannot be `efa-only`; with
-several interfaces EC2 assigns no public address, and EKS refuses a template that
-names a subnet. https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html
+The layouts are `catalog.efa_layout`'s, which the settings ask too. EKS refuses a
+template that names a subnet, and groups of the template beside interfaces.
+https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,13 @@ from typing import Any
 
 from pulumi_policy import PolicyResource, Severity, StackValidationPolicy
 
+from catalog import efa_layout
 from catalog.instance_types import INSTANCE_TYPES
-from policies.efa import EFA_TYPES, EfaTemplate, efa_templates
+from policies.efa import EfaTemplate, efa_templates
 from policies.node_groups import may_have_gpus
 from policies.quantities import quantity
-from policies.reading import child, elements, is_one_of, is_true, shown
+from policies.reading import child, elements, shown
 from policies.review import Config, Place, Review, UnreadableError, of_stack
-
-_LAYOUTS = (
-    "card 0 device 0 `efa` and the other cards device 1 `efa` or `efa-only`;"
-    " or card 0 device 0 `interface`, card 0 device 1 and the other cards device 0 `efa-only`"
-)
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
@@ -29,23 +25,13 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
             _check_interface(review, template.interface_place(index), interface)
         with review.reading(template.place):
             _check_top_level_groups(review, template)
-        if not template.complete:
-            continue
-        with review.reading(template.place):
-            _check_layout(review, template)
-        with review.reading(template.place):
-            _check_count(review, template)
+        if (layout := _layout(review, template)) is not None:
+            _check_layout(review, template.place, layout)
+            with review.reading(template.place):
+                _check_count(review, template, efa_layout.efa_count(layout))
 
 
 def _check_interface(review: Review, place: Place, interface: Mapping[str, Any]) -> None:
-    with review.reading(place):
-        if is_true(child(interface, "associatePublicIpAddress")):
-            review.refuse(
-                place,
-                found="associatePublicIpAddress true",
-                allowed="false",
-                fix="leave it out, and put the nodes in a private subnet",
-            )
     with review.reading(place):
         if (subnet := child(interface, "subnetId")) not in (None, ""):
             review.refuse(
@@ -74,8 +60,7 @@ def _check_top_level_groups(review: Review, template: EfaTemplate) -> None:
         )
 
 
-def _check_count(review: Review, template: EfaTemplate) -> None:
-    number = sum(is_one_of(child(i, "interfaceType"), EFA_TYPES) for i in template.interfaces)
+def _check_count(review: Review, template: EfaTemplate, number: int) -> None:
     names = template.instance_types()
     if not names:
         review.could_not_check(
@@ -99,23 +84,29 @@ def _check_count(review: Review, template: EfaTemplate) -> None:
             )
 
 
-def _check_layout(review: Review, template: EfaTemplate) -> None:
-    places: list[tuple[int, int, str]] = []
+def _layout(review: Review, template: EfaTemplate) -> list[efa_layout.Interface] | None:
+    """All interfaces; None where one of them cannot be read."""
+    if not template.complete:
+        return None
+    layout: list[efa_layout.Interface] = []
     for index, interface in enumerate(template.interfaces):
         with review.reading(template.interface_place(index)):
-            places.append(_position(interface))
-    if len(places) == len(template.interfaces) and not _is_allowed(places):
-        found = ", ".join(f"card {card} device {dev} `{kind}`" for card, dev, kind in places)
+            layout.append(_interface(interface))
+    return layout if len(layout) == len(template.interfaces) else None
+
+
+def _check_layout(review: Review, place: Place, layout: Sequence[efa_layout.Interface]) -> None:
+    if not efa_layout.starts(layout):
         review.refuse(
-            template.place,
-            found=found,
-            allowed=_LAYOUTS,
+            place,
+            found=efa_layout.shown(layout),
+            allowed=efa_layout.ALLOWED,
             fix="set networkCardIndex, deviceIndex and interfaceType of each interface so",
         )
 
 
-def _position(interface: Mapping[str, Any]) -> tuple[int, int, str]:
-    """Network card, device and type; an index that is left out is 0 to EC2."""
+def _interface(interface: Mapping[str, Any]) -> efa_layout.Interface:
+    """An index that is left out is 0 to EC2."""
     indices = []
     for field in ("networkCardIndex", "deviceIndex"):
         value = child(interface, field)
@@ -123,25 +114,9 @@ def _position(interface: Mapping[str, Any]) -> tuple[int, int, str]:
         if number is None or not 0 <= number <= 127 or number % 1:
             raise UnreadableError(f"{field} {shown(value)} is no index")
         indices.append(int(number))
-    return indices[0], indices[1], shown(child(interface, "interfaceType") or "interface")
-
-
-def _is_allowed(places: Sequence[tuple[int, int, str]]) -> bool:
-    cards = sorted({card for card, _, _ in places})
-    if cards != list(range(len(cards))):
-        return False
-    others = range(1, len(cards))
-    kinds = {(card, device): kind for card, device, kind in places}
-    if len(kinds) != len(places):
-        return False
-    if kinds.get((0, 0)) == "efa":
-        return set(kinds) == {(0, 0), *((card, 1) for card in others)} and all(
-            kind in EFA_TYPES for kind in kinds.values()
-        )
-    if kinds.pop((0, 0), None) != "interface":
-        return False
-    return set(kinds) == {(0, 1), *((card, 0) for card in others)} and all(
-        kind == "efa-only" for kind in kinds.values()
+    card, device = indices
+    return efa_layout.Interface(
+        card, device, shown(child(interface, "interfaceType") or "interface")
     )
 
 
@@ -154,6 +129,6 @@ POLICY = StackValidationPolicy(
     severity=Severity.HIGH,
     tags=["aws", "efa", "eks", "network"],
     remediation_steps="Declare one interface a network card: card 0 device 0 `efa`, the others"
-    " device 1 `efa-only`; security groups on each, no subnet, no public address.",
+    " device 1 `efa-only`; security groups on each, no subnet.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html",
 )

@@ -1,7 +1,9 @@
 """Nodes with EFA stand close to each other: one zone, one cluster placement group.
 
 EFA traffic does not leave a zone. A node group with a placement group over
-several subnets is created, and then fails at every update.
+several subnets is created, and then fails at every update. Where a reservation or
+a Capacity Block says where the nodes are, `capacity_agrees` judges its placement
+group; one node alone has no neighbour to stand close to.
 https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html
 """
 
@@ -10,28 +12,31 @@ from collections.abc import Sequence
 from pulumi_policy import PolicyResource, Severity, StackValidationPolicy
 
 from catalog.instance_types import INSTANCE_TYPES
-from policies.efa import EfaTemplate, efa_templates
-from policies.node_groups import instance_types_of, known_text, of_type, refers_to
+from policies.capacity import (
+    given,
+    has_reservation,
+    is_capacity_block,
+    names_placement_group,
+    placement_group_of,
+)
+from policies.efa import efa_templates
+from policies.node_groups import instance_types_of, known_text
+from policies.quantities import quantity
 from policies.reading import child, elements, shown
-from policies.review import Config, Review, of_stack, resource
-
-_PLACEMENT_GROUP = "aws:ec2/placementGroup:PlacementGroup"
+from policies.review import Config, Review, UnreadableError, of_stack, resource
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
-    for template in efa_templates(review, resources):
-        for group in template.node_groups:
+    for efa in efa_templates(review, resources):
+        for group in efa.node_groups:
             place = resource(group).place
             with review.reading(place):
-                types = instance_types_of(group, template.template)
+                types = instance_types_of(group, efa.template)
                 if INSTANCE_TYPES.keys().isdisjoint(types):
                     continue
                 with review.reading(place):
                     _check_subnets(review, group)
-                # The block's own capacity is close together; a placement group as well
-                # leaves EC2 with no room that satisfies both.
-                if not _is_capacity_block(template, group):
-                    _check_placement_group(review, template, resources)
+                _check_placement_group(review, efa.template, group, resources)
 
 
 def _check_subnets(review: Review, group: PolicyResource) -> None:
@@ -46,60 +51,53 @@ def _check_subnets(review: Review, group: PolicyResource) -> None:
         )
 
 
-def _is_capacity_block(template: EfaTemplate, group: PolicyResource) -> bool:
-    return (
-        known_text(group, "capacityType") == "CAPACITY_BLOCK"
-        or known_text(template.template, "instanceMarketOptions", "marketType") == "capacity-block"
-    )
-
-
 def _check_placement_group(
-    review: Review, template: EfaTemplate, resources: Sequence[PolicyResource]
+    review: Review,
+    template: PolicyResource,
+    group: PolicyResource,
+    resources: Sequence[PolicyResource],
 ) -> None:
-    if (declared := _declared_placement_group(template, resources)) is not None:
-        strategy = child(declared.props, "strategy")
+    if (placement := placement_group_of(template, resources)) is not None:
+        strategy = child(placement.props, "strategy")
         if strategy != "cluster":
             review.refuse(
-                resource(declared).place,
+                resource(placement).place,
                 found=f"strategy {shown(strategy)}",
                 allowed="cluster",
                 fix="set strategy of the placement group to cluster",
             )
-        return
-    placement = child(template.template.props, "placement")
-    name = child(placement, "groupName") or child(placement, "groupId")
-    if name is None or name == "":
+    elif names_placement_group(template):
+        name = known_text(template, "placement", "groupName")
+        review.could_not_check(
+            resource(template).place,
+            f"strategy of placement group {name or 'that is not known yet'},"
+            " which the stack does not declare",
+        )
+    elif (
+        not has_reservation(template)
+        and not is_capacity_block(template, group)
+        and _most_nodes(group) > 1
+    ):
         review.refuse(
-            template.place,
-            found="no placement group",
+            resource(template).place,
+            found=f"no placement group for up to {_most_nodes(group)} nodes on demand",
             allowed="a placement group of strategy cluster",
             fix="create one and name it in placement.groupName",
         )
-    else:
-        review.could_not_check(
-            template.place,
-            f"strategy of placement group {shown(name)}, which the stack does not declare",
-        )
 
 
-def _declared_placement_group(
-    template: EfaTemplate, resources: Sequence[PolicyResource]
-) -> PolicyResource | None:
-    for group in of_type(resources, _PLACEMENT_GROUP):
-        for path, field in (
-            (("placement", "groupName"), "name"),
-            (("placement", "groupName"), "id"),
-            (("placement", "groupId"), "placementGroupId"),
-        ):
-            if refers_to(template.template, path, group, field):
-                return group
-    return None
+def _most_nodes(group: PolicyResource) -> int:
+    size = given(group, "scalingConfig", "maxSize")
+    if (number := quantity(size)) is None:
+        raise UnreadableError(f"scalingConfig.maxSize {shown(size)} is no number")
+    return int(number)
 
 
 POLICY = StackValidationPolicy(
     name="aws-node-group-efa-placement",
     display_name="EFA nodes stand close to each other",
-    description="A GPU node group with EFA has exactly one subnet and a cluster placement group.",
+    description="A GPU node group with EFA has exactly one subnet, and a cluster placement group"
+    " where it has several nodes on demand.",
     validate=of_stack(_check),
     severity=Severity.HIGH,
     tags=["aws", "efa", "eks", "network"],

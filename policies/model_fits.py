@@ -4,10 +4,9 @@ The formula is `catalog.memory_fit`, the one that the settings ask; this policy
 sees what was really declared, whatever the settings said.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
-from pulumi_policy.proxy import UnknownValueError
 
 from catalog.instance_types import INSTANCE_TYPES, GpuInstanceType
 from catalog.memory_fit import (
@@ -18,39 +17,26 @@ from catalog.memory_fit import (
     what_would_fit,
 )
 from catalog.models import MoeModel
-from policies.node_groups import (
-    NODE_GROUP,
-    instance_types_of,
-    known_text,
-    may_have_gpus,
-    of_type,
-    template_of,
-)
-from policies.reading import child, shown
+from policies.llm_servers import llm_servers
+from policies.node_groups import NODE_GROUP, may_have_gpus, of_type
+from policies.node_selection import selected_types
+from policies.reading import shown
 from policies.review import Config, Place, Review, UnreadableError, of_stack, resource
 from policies.vllm_flags import (
     GPU_MEMORY_UTILIZATION,
     MAX_MODEL_LEN,
     TENSOR_PARALLEL,
     Flags,
-    vllm_flags,
 )
-from policies.workloads import Container, containers
-
-# Labels of these domains come from EKS, the kubelet or the GPU operator, not from the group.
-_AUTOMATIC_DOMAINS = ("kubernetes.io", "k8s.io", "amazonaws.com", "nvidia.com")
+from policies.workloads import Container
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
     sequences = int(config.get("minSequences", DEFAULT_MIN_SEQUENCES))
     for member in resources:
-        for container in containers(review, resource(member)):
-            if container.is_ephemeral:
-                continue
+        for container, flags in llm_servers(review, resource(member)):
             with review.reading(container.place):
-                flags = vllm_flags(container.fields)
-                model = flags.model() if flags is not None else None
-                if flags is not None and model is not None:
+                if (model := flags.model()) is not None:
                     _check_server(review, container, flags, model, resources, sequences)
 
 
@@ -134,40 +120,11 @@ def _nodes(
     for group in of_type(resources, NODE_GROUP):
         place = resource(group).place
         with review.reading(place):
-            if not _may_hold(group, child(container.pod, "nodeSelector")):
-                continue
-            for name in instance_types_of(group, template_of(group, resources)):
-                if not _selects(container, name):
-                    continue
+            for name in selected_types(container.pod, group, resources):
                 if name in INSTANCE_TYPES:
                     yield INSTANCE_TYPES[name], group
                 elif may_have_gpus(name):
                     review.could_not_check(place, f"{shown(name)}, which is not in the catalogue")
-
-
-def _selects(container: Container, instance_type: str) -> bool:
-    wanted = child(container.pod, "nodeSelector", "node.kubernetes.io/instance-type")
-    return wanted is None or wanted == instance_type
-
-
-def _may_hold(group: PolicyResource, selector: object) -> bool:
-    """Whether the group's labels do not rule out a pod with this nodeSelector.
-
-    A label that is not known yet rules nothing out.
-    """
-    if not isinstance(selector, Mapping):
-        return True
-    for key in selector:
-        domain = str(key).partition("/")[0]
-        if domain.endswith(_AUTOMATIC_DOMAINS):
-            continue
-        try:
-            if selector[key] != child(group.props, "labels", key):
-                return False
-        except UnknownValueError:
-            continue
-    name = child(selector, "eks.amazonaws.com/nodegroup")
-    return name is None or known_text(group, "nodeGroupName") in (None, name)
 
 
 POLICY = StackValidationPolicy(

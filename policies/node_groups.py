@@ -62,15 +62,24 @@ def template_of(
 
 
 def instance_types_of(group: PolicyResource, template: PolicyResource | None) -> list[str]:
-    """Instance types that the group may start; raises UnknownValueError where one is unknown."""
+    """Instance types that the group may start; raises UnknownValueError where one is unknown.
+
+    The template's comes first: EKS takes no type in both, and shows the group's as
+    unknown until it is there.
+    """
+    of_template = child(template.props, "instanceType") if template is not None else None
+    if isinstance(of_template, str) and of_template:
+        return [of_template]
     given = [known(t) for t in elements(child(group.props, "instanceTypes"))]
-    types = [t for t in given if isinstance(t, str)]
-    if not types and template is not None:
-        of_template = child(template.props, "instanceType")
-        types = [of_template] if isinstance(of_template, str) and of_template else []
-    return types
+    return [t for t in given if isinstance(t, str)]
 
 
 def may_have_gpus(instance_type: str) -> bool:
     """By the family's letter: p and g are GPU instances."""
     return _GPU_FAMILY.fullmatch(instance_type) is not None
+
+
+def is_gpu_group(group: PolicyResource, resources: Iterable[PolicyResource]) -> bool:
+    return any(
+        may_have_gpus(name) for name in instance_types_of(group, template_of(group, resources))
+    )

@@ -5,7 +5,7 @@ value that is unknown in a preview raises UnknownValueError
 (pulumi_policy/proxy.py). These functions never raise anything else.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
@@ -40,6 +40,23 @@ def known(element: Any) -> Any:
     if isinstance(element, UnknownValueError):
         raise element
     return element
+
+
+def find(value: Any, matches: Callable[[Any], bool]) -> Any:
+    """The first element of a list that matches, None without one.
+
+    Raises the error of an unknown where only an element that is not known yet could match.
+    """
+    unknown: UnknownValueError | None = None
+    for element in elements(value):
+        try:
+            if matches(known(element)):
+                return element
+        except UnknownValueError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+    return None
 
 
 def is_one_of(value: Any, names: Collection[str]) -> bool:

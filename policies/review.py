@@ -24,6 +24,8 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
+from policies.declared import remember
+
 Config = Mapping[str, Any]
 
 
@@ -82,6 +84,7 @@ class Review:
         self._unchecked: list[str] = []
 
     def refuse(self, place: Place, *, found: str, allowed: str, fix: str) -> None:
+        """A violation; of an advisory policy it is advice."""
         self._report(f"{place.text}: found {found}; allowed: {allowed}; fix: {fix}", place.urn)
 
     def could_not_check(self, place: Place, why: str) -> None:
@@ -123,6 +126,7 @@ def of_resource(check: Callable[[Review, Resource, Config], None]) -> ResourceVa
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         subject = resource(args)
+        remember(subject)
         with _reviewing(report, subject.place) as review:
             check(review, subject, args.get_config())
 

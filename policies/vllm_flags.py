@@ -37,6 +37,7 @@ _FLAGS = (
     "data-parallel-size-local",
     "distributed-executor-backend",
     "dtype",
+    "kv-transfer-config",
     "model",
     "quantization",
     _CONTEXT_PARALLEL,
@@ -63,6 +64,8 @@ _SWITCH = re.compile(
     r"|trust[-_]remote[-_]code)"
 )
 _SIXTEEN_BITS = (None, "auto", "bfloat16", "float16", "half")
+# The folder of a revision, below that of its model.
+_REVISION = re.compile(r"[0-9a-f]{40}")
 _NEGATIVE_NUMBER = re.compile(r"-[0-9.]+")
 _HUMAN_NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kKmMgG]?)")
 _UNITS = MappingProxyType(
@@ -117,6 +120,17 @@ class Flags:
         """Whether tensor parallelism is not all there is: the catalogue has no formula then."""
         return any(
             self._visible(flag) not in (None, "1") for flag in (_STAGES, _NODES, _CONTEXT_PARALLEL)
+        )
+
+    def stays_in_its_pod(self) -> bool:
+        """Whether no process of the engine talks to one of another pod."""
+        engines = self._visible_number("data-parallel-size", 1)
+        return (
+            self._visible(_STAGES) in (None, "1")
+            and self._visible(_NODES) in (None, "1")
+            and self._visible("distributed-executor-backend") != "ray"
+            and self._engines_of_pod() == engines
+            and self._visible("kv-transfer-config") is None
         )
 
     def gpus_of_pod(self) -> int:
@@ -208,7 +222,10 @@ def _known(token: Token) -> str:
 def _in_catalogue(name: str) -> MoeModel | None:
     if (model := MODELS.get(name)) is not None:
         return model
-    last = name.rstrip("/").rsplit("/", 1)[-1].lower()
+    parts = name.rstrip("/").split("/")
+    if _REVISION.fullmatch(parts[-1]):
+        parts.pop()
+    last = parts[-1].lower() if parts else ""
     return next((m for m in MODELS.values() if m.name.rsplit("/", 1)[-1].lower() == last), None)
 
 

@@ -1,10 +1,4 @@
-"""Every container of every workload, whatever kind of resource holds it.
-
-A stack policy gets outputs. While the cluster does not exist its provider is not
-configured, and the engine then gives no outputs at all: a stack policy that trusted
-them would pass everything in the first preview. The resource policies ran before,
-in this same process, and saw the inputs: what they saw is kept for that case.
-"""
+"""Every container of every workload, whatever kind of resource holds it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +7,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.declared import declared
 from policies.reading import child, elements, shown
 from policies.review import Place, Resource, Review
 
@@ -67,11 +62,9 @@ def containers(review: Review, subject: Resource) -> Iterator[Container]:
     """Containers, init containers and ephemeral containers of `subject`."""
     if not subject.type.startswith("kubernetes:"):
         return
-    # `DeploymentPatch` is server-side apply of some fields, `DeploymentList` holds several.
-    kind = subject.kind.removesuffix("Patch").removesuffix("List")
-    if kind not in POD_SPECS:
+    if (kind := kind_of_workload(subject)) not in POD_SPECS:
         return
-    if (props := _properties(subject)) is None:
+    if (props := declared(subject)) is None:
         review.could_not_check(subject.place, "the engine gave none of its properties")
         return
     partial = subject.kind.endswith("Patch")
@@ -84,14 +77,9 @@ def containers(review: Review, subject: Resource) -> Iterator[Container]:
                     yield from _containers_of_pod(review, place, pod, path, partial)
 
 
-_seen: dict[str, Mapping[str, Any]] = {}
-
-
-def _properties(subject: Resource) -> Mapping[str, Any] | None:
-    if len(subject.props) == 0:
-        return _seen.get(subject.urn)
-    _seen[subject.urn] = subject.props
-    return subject.props
+def kind_of_workload(subject: Resource) -> str:
+    """`DeploymentPatch` is server-side apply of some fields, `DeploymentList` holds several."""
+    return subject.kind.removesuffix("Patch").removesuffix("List")
 
 
 def _workloads(

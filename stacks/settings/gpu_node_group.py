@@ -199,6 +199,18 @@ class GpuNodeGroupSettings(Section):
                 "none: a Capacity Block is close together by itself, and EC2 finds no room that"
                 " is in the block and in a placement group",
             )
+        if (
+            isinstance(self.capacity, OnDemand)
+            and self.efa.enabled
+            and self.max_nodes > 1
+            and self.placement().kind == "none"
+        ):
+            raise refused(
+                "placement_group.kind",
+                "none",
+                "create or existing beside efa.enabled and several on-demand nodes: engines that"
+                " span nodes want them close together, others want no EFA",
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,9 @@ def test_all_four_places_agree(empty: Project) -> None:
     result = empty.preview("--json")
     assert result.returncode == 0, result.stdout + result.stderr
     made = {
-        (step["newState"]["type"], step["urn"].rsplit("::", 1)[-1]): step["newState"]["inputs"]
+        (step["newState"]["type"], step["urn"].rsplit("::", 1)[-1]): step["newState"].get(
+            "inputs", {}
+        )
         for step in json.loads(result.stdout)["steps"]
     }
     template = made["aws:ec2/launchTemplate:LaunchTemplate", "moe-local-gpu"]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pulumi_policy import PolicyResource
 
+from catalog.gpu_nodes import NODE_SELECTOR
 from policies.node_groups import LAUNCH_TEMPLATE, NODE_GROUP
 from tests.policies.engine_input import UNKNOWN, resource
 
@@ -16,6 +17,7 @@ PLACEMENT_GROUP = "aws:ec2/placementGroup:PlacementGroup"
 CLUSTER = "aws:eks/cluster:Cluster"
 
 CLUSTER_GROUP_ID, EFA_GROUP_ID = "sg-0c", "sg-0e"
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
 
 
 def interface(card: int, device: int | None = None, kind: str | None = None, **props: Any) -> Any:
@@ -90,7 +92,7 @@ class Stack:
             },
             {
                 "networkInterfaces": [self.cluster, self.group],
-                "placement": [self.placement],
+                "placement": [] if "placement" in (template or {}) else [self.placement],
             },
         )
         self.node_group = resource(
@@ -103,6 +105,10 @@ class Stack:
                 "subnetIds": list(subnets) if isinstance(subnets, tuple) else subnets,
                 "launchTemplate": {"id": given("lt-0"), "version": given("1")},
                 "capacityType": "ON_DEMAND",
+                "amiType": "AL2023_x86_64_NVIDIA",
+                "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 2},
+                "labels": dict(NODE_SELECTOR),
+                "taints": [GPU_TAINT],
                 **(node_group or {}),
             },
             {"launchTemplate": [self.template]},

@@ -63,12 +63,6 @@ def test_a_layout_that_ec2_does_not_start_is_refused(interfaces: list[Any]) -> N
     assert "found card " in said
 
 
-@pytest.mark.parametrize("value", [True, "true", "TRUE"])
-def test_a_public_address_is_refused(value: object) -> None:
-    said = check(interfaces=[FOUR[0], FOUR[1] | {"associatePublicIpAddress": value}, *FOUR[2:]])
-    assert 'LaunchTemplate "gpu", interface 1: found associatePublicIpAddress' in said.only()
-
-
 def test_a_subnet_is_refused() -> None:
     said = check(interfaces=[FOUR[0] | {"subnetId": "subnet-7"}, *FOUR[1:]]).only()
     assert "interface 0: found subnetId subnet-7; allowed: none" in said
@@ -137,12 +131,12 @@ def test_an_index_that_is_none_is_said_to_be_unchecked(index: object) -> None:
 def test_it_reads_on_past_unknowns() -> None:
     said = check(
         interfaces=[
-            FOUR[0] | {"subnetId": UNKNOWN, "associatePublicIpAddress": True},
+            FOUR[0] | {"subnetId": UNKNOWN, "securityGroups": []},
             FOUR[1] | {"interfaceType": UNKNOWN},
             UNKNOWN,
         ]
     )
-    assert "associatePublicIpAddress" in said.refusals[0]
+    assert "no securityGroups" in said.refusals[0]
     assert len(said.unchecked) == 3
 
 

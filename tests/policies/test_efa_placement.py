@@ -6,6 +6,10 @@ from policies.efa_placement import POLICY
 from tests.policies.efa_stack import Stack, interface
 from tests.policies.engine_input import UNKNOWN, Said, check_stack
 
+TARGET_KEY = "capacityReservationSpecification"
+ARN_KEY = "capacityReservationResourceGroupArn"
+TARGET = {TARGET_KEY: {"capacityReservationTarget": {"capacityReservationId": "cr-1"}}}
+
 
 def check(**given: Any) -> Said:
     return check_stack(POLICY, Stack(**given).resources)
@@ -36,29 +40,52 @@ def test_another_strategy_is_refused(strategy: object) -> None:
 
 @pytest.mark.parametrize("placement", [None, {}, {"groupName": ""}, {"tenancy": "default"}, []])
 def test_no_placement_group_is_refused(placement: object) -> None:
-    stack = Stack(template={"placement": placement})
-    said = check_stack(POLICY, stack.without_dependencies).only()
-    assert 'LaunchTemplate "gpu": found no placement group' in said
+    said = check(template={"placement": placement}).only()
+    assert 'LaunchTemplate "gpu": found no placement group for up to 2 nodes on demand' in said
+
+
+def test_one_node_has_no_neighbour() -> None:
+    nodes = {"minSize": 0, "desiredSize": 1, "maxSize": 1}
+    assert check(template={"placement": {}}, node_group={"scalingConfig": nodes}).nothing
+
+
+@pytest.mark.parametrize("size", [None, "many", UNKNOWN])
+def test_a_size_that_is_no_number_is_said_to_be_unchecked(size: object) -> None:
+    said = check(template={"placement": {}}, node_group={"scalingConfig": {"maxSize": size}})
+    assert not said.refusals
+    assert "maxSize" in said.unchecked[0]
 
 
 @pytest.mark.parametrize(
-    "block",
+    ("template", "node_group"),
     [
-        {"node_group": {"capacityType": "CAPACITY_BLOCK"}},
-        {"template": {"placement": {}, "instanceMarketOptions": {"marketType": "capacity-block"}}},
+        ({}, {"capacityType": "CAPACITY_BLOCK"}),
+        ({"instanceMarketOptions": {"marketType": "capacity-block"}}, {}),
+        (TARGET, {}),
+        ({TARGET_KEY: {"capacityReservationTarget": {"capacityReservationId": UNKNOWN}}}, {}),
+        ({TARGET_KEY: {"capacityReservationTarget": {ARN_KEY: "arn:aws:resource-groups:a"}}}, {}),
     ],
 )
-def test_a_capacity_block_needs_none(block: dict[str, Any]) -> None:
-    stack = Stack(**block)
-    stack.template.property_dependencies = {}
-    assert check_stack(POLICY, stack.resources).nothing
+def test_capacity_that_is_reserved_needs_none(
+    template: dict[str, Any], node_group: dict[str, Any]
+) -> None:
+    assert check(template={"placement": None, **template}, node_group=node_group).nothing
 
 
-def test_a_placement_group_of_another_stack_is_said_to_be_unchecked() -> None:
-    stack = Stack(template={"placement": {"groupName": "theirs"}})
-    said = check_stack(POLICY, stack.without_dependencies)
+@pytest.mark.parametrize("reserved", [{}, TARGET])
+def test_a_placement_group_of_another_stack_is_said_to_be_unchecked(
+    reserved: dict[str, Any],
+) -> None:
+    """It may be the reservation's own, which only its owner can tell."""
+    said = check(template={"placement": {"groupName": "theirs"}, **reserved})
     assert not said.refusals
     assert "placement group theirs" in said.unchecked[0]
+
+
+def test_a_placement_group_that_is_not_known_yet_is_said_to_be_unchecked() -> None:
+    said = check(template={"placement": {"groupName": UNKNOWN}})
+    assert not said.refusals
+    assert "placement group that is not known yet" in said.unchecked[0]
 
 
 def test_a_placement_group_is_found_by_name() -> None:

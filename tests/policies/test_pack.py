@@ -18,7 +18,6 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from tests.policies.engine_input import (
     DEPLOYMENT,
-    IMAGE,
     UNKNOWN,
     deployment,
     server,
@@ -65,7 +64,9 @@ def test_every_module_with_a_policy_is_in_the_pack(analyzer: Any) -> None:
     assert info.name == "moe-serving"
     modules = [path for path in PACK.glob("*.py") if "\nPOLICY = " in path.read_text()]
     assert len(info.policies) == len(modules) > 0
-    assert all(p.enforcementLevel == analyzer_pb2.MANDATORY for p in info.policies)
+    levels = {p.name: p.enforcementLevel for p in info.policies}
+    assert levels.pop("aws-efa-used") == analyzer_pb2.ADVISORY
+    assert set(levels.values()) == {analyzer_pb2.MANDATORY}
 
 
 def test_good_code_passes(analyzer: Any) -> None:
@@ -91,12 +92,23 @@ def test_an_unknown_is_an_advice_beside_the_violations(analyzer: Any) -> None:
     assert 'could not check Deployment "model-server", container "computed"' in note.message
 
 
-def test_the_stack_is_analyzed(analyzer: Any) -> None:
-    single = request(deployment(server("-tp=1", gpus="1", image=IMAGE)))
+def analyze_stack(analyzer: Any, name: str, container: Mapping[str, Any]) -> Any:
+    given = request(deployment(container))
     resource = analyzer_pb2.AnalyzerResource(
-        type=single.type, name=single.name, urn=single.urn, properties=single.properties
+        type=given.type, name=name, urn=urn(DEPLOYMENT, name), properties=given.properties
     )
-    answer = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[resource]))
-    (note,) = answer.diagnostics
+    return analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[resource]))
+
+
+def test_the_stack_is_analyzed(analyzer: Any) -> None:
+    (note,) = analyze_stack(analyzer, "single", server("-tp=1", gpus="1")).diagnostics
     assert note.policyName == "kubernetes-llm-server-model-fits"
     assert "no GPU nodes" in note.message
+
+
+def test_advice_stays_advice_in_a_mandatory_pack(analyzer: Any) -> None:
+    limits = {"vpc.amazonaws.com/efa": "4"}
+    answer = analyze_stack(analyzer, "efa", server(resources={"limits": limits}))
+    advice = [d for d in answer.diagnostics if d.policyName == "aws-efa-used"]
+    assert len(advice) == 3
+    assert all(d.enforcementLevel == analyzer_pb2.ADVISORY for d in advice)

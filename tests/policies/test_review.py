@@ -1,9 +1,12 @@
+import importlib
+import pkgutil
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy import (
+    EnforcementLevel,
     Policy,
     PolicyResource,
     ReportViolation,
@@ -15,16 +18,10 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies import (
-    efa_interfaces,
-    efa_placement,
-    efa_security_group,
-    gpu_limits,
-    gpu_memory_utilization,
-    image_pinned,
-    memory_limit,
-    model_fits,
-)
+import policies
+from policies import efa_used, image_pinned
+from policies.helm_releases import RELEASE
+from policies.node_groups import LAUNCH_TEMPLATE
 from policies.review import (
     Config,
     CouldNotCheckError,
@@ -50,17 +47,13 @@ from tests.policies.engine_input import (
     server,
 )
 
-MODULES = (
-    image_pinned,
-    gpu_limits,
-    memory_limit,
-    gpu_memory_utilization,
-    model_fits,
-    efa_interfaces,
-    efa_security_group,
-    efa_placement,
-)
-POLICIES: list[Policy] = [module.POLICY for module in MODULES]
+# All but __main__, which would serve for ever.
+MODULES = [
+    importlib.import_module(f"policies.{module.name}")
+    for module in pkgutil.iter_modules(policies.__path__)
+    if module.name != "__main__"
+]
+POLICIES: list[Policy] = [module.POLICY for module in MODULES if hasattr(module, "POLICY")]
 OF_RESOURCE = [p for p in POLICIES if isinstance(p, ResourceValidationPolicy)]
 OF_STACK = [p for p in POLICIES if isinstance(p, StackValidationPolicy)]
 
@@ -74,7 +67,8 @@ def test_every_policy_says_what_it_is(policy: Policy) -> None:
     assert policy.tags == sorted(policy.tags or [])
     assert (policy.url or "").startswith("https://")
     # The pack's level holds: mandatory, unless a stack's policy configuration says otherwise.
-    assert policy.enforcement_level is None
+    advice = EnforcementLevel.ADVISORY if policy is efa_used.POLICY else None
+    assert policy.enforcement_level is advice
 
 
 def test_names_are_unique() -> None:
@@ -162,17 +156,50 @@ scalars = (
             "efa",
             "efa-only",
             "sh",
+            "AL2023_x86_64_NVIDIA",
+            "CAPACITY_BLOCK",
+            "Exists",
+            "NO_SCHEDULE",
+            "capacity-block",
+            "cr-1",
         ]
     )
 )
 keys = st.sampled_from(
     [
+        "amiType",
         "args",
+        "blockDeviceMappings",
+        "capacityReservationId",
+        "capacityReservationSpecification",
+        "capacityReservationTarget",
         "command",
         "containers",
+        "daemonsets",
         "deviceIndex",
+        "driver",
+        "ebs",
+        "effect",
         "emptyDir",
+        "enabled",
         "env",
+        "failureThreshold",
+        "instanceMarketOptions",
+        "instanceType",
+        "key",
+        "livenessProbe",
+        "marketType",
+        "maxSize",
+        "metadataOptions",
+        "mountPath",
+        "operator",
+        "periodSeconds",
+        "scalingConfig",
+        "startupProbe",
+        "taints",
+        "timeout",
+        "tolerations",
+        "vpc.amazonaws.com/efa",
         "image",
         "initContainers",
         "instanceTypes",
@@ -225,7 +252,8 @@ def test_no_workload_crashes_a_policy(
     for policy in OF_RESOURCE:
         check(policy, props, resource_type=TYPES[kind])
     stack = [*Stack().resources, resource(TYPES[kind], "moe", props)]
-    check_stack(model_fits.POLICY, stack)
+    for stack_policy in OF_STACK:
+        check_stack(stack_policy, stack)
 
 
 @FUZZ
@@ -242,10 +270,30 @@ def test_no_launch_template_crashes_a_policy(
     dependencies: bool,
 ) -> None:
     given_interfaces = {"networkInterfaces": interfaces, **template}
+    for resource_policy in OF_RESOURCE:
+        check(resource_policy, given_interfaces, resource_type=LAUNCH_TEMPLATE)
     stack = Stack(template=given_interfaces, node_group=node_group)
     resources = stack.resources if dependencies else stack.without_dependencies
     for policy in OF_STACK:
         check_stack(policy, resources)
+
+
+@FUZZ
+@given(
+    chart=st.sampled_from(["gpu-operator", "aws-efa-k8s-device-plugin"]) | scalars,
+    values=maps | scalars,
+    release=maps,
+    node_group=maps,
+)
+def test_no_release_crashes_a_policy(
+    chart: object, values: object, release: dict[str, object], node_group: dict[str, object]
+) -> None:
+    props = {"chart": chart, "values": values, **release}
+    for policy in OF_RESOURCE:
+        check(policy, props, resource_type=RELEASE)
+    stack = [*Stack(node_group=node_group).resources, resource(RELEASE, "chart", props)]
+    for stack_policy in OF_STACK:
+        check_stack(stack_policy, stack)
 
 
 @FUZZ

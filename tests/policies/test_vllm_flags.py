@@ -8,6 +8,8 @@ from policies.review import UnreadableError
 from policies.vllm_flags import MAX_MODEL_LEN, TENSOR_PARALLEL, Flags, vllm_flags
 from tests.policies.engine_input import DIGEST, FUZZ, IMAGE, MIXTRAL, UNKNOWN, proxied
 
+REVISION = "eba92302a2861cdc0098cc54bc9f17cb2c47eb61"
+
 
 def flags_of(**container: object) -> Flags | None:
     return vllm_flags(proxied(container))
@@ -112,6 +114,9 @@ def test_other_programs(container: dict[str, object]) -> None:
         ["--enforce-eager", "--port", "8000", MIXTRAL],
         ["/models/Mixtral-8x7B-Instruct-v0.1"],
         ["s3://bucket/mixtral-8x7b-instruct-v0.1/"],
+        [f"s3://bucket/models/{MIXTRAL}/{REVISION}"],
+        [f"/models/{MIXTRAL}/{REVISION}/"],
+        ["--model", f"/models/mixtral-8x7b-instruct-v0.1/{REVISION}"],
         ["$(MODEL)"],
     ],
 )
@@ -121,11 +126,44 @@ def test_the_model(args: list[str]) -> None:
     assert flags.model() is MIXTRAL_8X7B
 
 
-@pytest.mark.parametrize("args", [[], ["other/model"], ["--port", "8000"], ["$(MODEL)"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["other/model"],
+        ["--port", "8000"],
+        ["$(MODEL)"],
+        [REVISION],
+        [f"/models/other/{REVISION}"],
+        [f"/models/{MIXTRAL}/{REVISION[:-1]}"],
+        [f"/models/{MIXTRAL}/{REVISION}/{REVISION}"],
+        ["/"],
+    ],
+)
 def test_a_model_that_the_catalogue_lacks(args: list[str]) -> None:
     flags = flags_of(image=IMAGE, args=args)
     assert flags is not None
     assert flags.model() is None
+
+
+@pytest.mark.parametrize(
+    ("args", "stays"),
+    [
+        (["-tp", "8"], True),
+        (["-tp", "4", "-dp", "2"], True),
+        (["-tp", "8", "-pp", "1", "--nnodes=1"], True),
+        (["-tp", "8", "-pp", "2"], False),
+        (["-tp", "8", "--nnodes", "2"], False),
+        (["-tp", "8", "-dp", "16", "--data-parallel-size-local", "8"], False),
+        (["-tp", "8", "-dp", "2", "--data-parallel-external-lb"], False),
+        (["-tp", "16", "--distributed-executor-backend", "ray"], False),
+        (["-tp", "8", "--kv-transfer-config", "{}"], False),
+    ],
+)
+def test_an_engine_stays_in_its_pod(args: list[str], stays: bool) -> None:
+    flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
+    assert flags is not None
+    assert flags.stays_in_its_pod() is stays
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ ODCR = {"kind": "reservation", "reservation_id": RESERVATION}
         ({"capacity": ODCR}, "none"),
         ({"capacity": BLOCK}, "none"),
         ({"capacity": ODCR, "placement_group": {"kind": "existing", "name": "ours"}}, "existing"),
-        ({"placement_group": {"kind": "none"}}, "none"),
+        ({"efa": {"enabled": False}, "placement_group": {"kind": "create"}}, "create"),
     ],
 )
 def test_placement_follows_from_capacity_and_efa(values: dict[str, Any], placement: str) -> None:
@@ -52,6 +52,7 @@ def test_placement_follows_from_capacity_and_efa(values: dict[str, Any], placeme
             "close together by itself",
             id="trap-2",
         ),
+        ({"placement_group": {"kind": "none"}}, "placement_group.kind", "close together"),
         ({"capacity": {"kind": "spot"}}, "capacity.kind", "on_demand, reservation, capacity_block"),
         ({"capacity": {}}, "capacity.kind", "missing"),
         ({"capacity": {"kind": "reservation"}}, "capacity.reservation_id", "exactly one of"),
