@@ -4,7 +4,6 @@ With weights on the instance store there is nothing here: engines download from
 Hugging Face to the disks of their node.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,9 +137,11 @@ class ModelWeights(pulumi.ComponentResource):
                     "Effect": "Allow",
                     "Principal": {"Service": "pods.eks.amazonaws.com"},
                     "Action": ["sts:AssumeRole", "sts:TagSession"],
+                    # The tags that EKS gives a session (user guide, "pod-id-role").
                     "Condition": {
                         "StringEquals": {
                             "aws:SourceAccount": args.account_id,
+                            "aws:RequestTag/eks-cluster-name": args.home.cluster_name,
                             "aws:RequestTag/kubernetes-namespace": NAMESPACE,
                             "aws:RequestTag/kubernetes-service-account": args.server.server_name,
                         }
@@ -259,5 +260,5 @@ class ModelWeights(pulumi.ComponentResource):
         return servers
 
 
-def _policy(*statements: dict[str, object]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+def _policy(*statements: dict[str, object]) -> pulumi.Output[str]:
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})

@@ -1,17 +1,24 @@
 """What a machine does to an `up`: kills, interrupts, a second one at once."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import termios
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 
 from sandbox import lifecycle
 from sandbox.lifecycle import status, stop
+from sandbox.paths import PACKAGE_ROOT
 from sandbox.reporter import SilentReporter
 from sandbox.stack import Stack, StackBusyError
 from tests.engine.conftest import Project
@@ -66,14 +73,26 @@ def again(project: Project) -> Project:
     return Project(project.folder, sandbox)
 
 
+def pending(project: Project) -> list[str]:
+    deployment = json.loads(project.pulumi("stack", "export").stdout)["deployment"]
+    return [each["resource"]["type"] for each in deployment.get("pending_operations", [])]
+
+
+def kill_engine(process: subprocess.Popen[str]) -> None:
+    """With its plugins, which are in process groups of their own."""
+    engine = psutil.Process(process.pid)
+    for each in (engine, *engine.children(recursive=True)):
+        each.kill()
+    process.communicate()
+
+
 def test_sandbox_and_engine_killed_in_the_middle_then_up_finishes(empty: Project) -> None:
     process = begin_up(empty)
     wait_for(process, "aws:eks:Cluster")
     for name in status(empty.sandbox.paths).processes:
         if name.pid is not None:
             os.kill(name.pid, signal.SIGKILL)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    kill_engine(process)
 
     finished = again(empty)
     assert finished.up("--expect-no-changes").returncode == 0
@@ -81,13 +100,72 @@ def test_sandbox_and_engine_killed_in_the_middle_then_up_finishes(empty: Project
     assert drift.returncode == 0, drift.stdout
 
 
-def test_ctrl_c_leaves_readable_state_and_up_goes_on(empty: Project) -> None:
+def test_a_release_that_helm_has_and_the_state_has_not_is_taken_over(empty: Project) -> None:
     process = begin_up(empty)
-    wait_for(process, "aws:ec2:Vpc")
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert empty.state()
+    wait_for(process, "helm.sh/v3:Release monitoring creating")
+    records = "/api/v1/namespaces/monitoring/secrets?labelSelector=owner%3Dhelm"
+    deadline = time.monotonic() + 60
+    while not empty.kube.items(records):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    kill_engine(process)
+    assert "kubernetes:helm.sh/v3:Release" in pending(empty)
+
+    finished = again(empty)
+    assert pending(finished) == []
+    assert finished.up("--expect-no-changes").returncode == 0
+
+
+def copy_command(project: Project) -> None:
+    """What makes the program's copy a whole checkout, with a `moe` of its own."""
+    for package in ("cli", "preflight", "sandbox"):
+        if (PACKAGE_ROOT / package).exists():
+            shutil.copytree(PACKAGE_ROOT / package, project.folder / package)
+
+
+def begin_on_terminal(project: Project) -> tuple[subprocess.Popen[bytes], int]:
+    """`moe sandbox up`, and the other end of its terminal."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (50, 200))
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from cli.main import app; app()", "sandbox", "up"],
+        cwd=project.folder,
+        preexec_fn=partial(os.login_tty, theirs),
+    )
+    os.close(theirs)
+    return process, ours
+
+
+def read_terminal(ours: int, until: bytes = b"\0") -> bytes:
+    """What is shown until the words appear, or until nobody is left to show anything."""
+    shown = b""
+    while until not in shown:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+    return shown
+
+
+def test_ctrl_c_then_a_closed_terminal_and_the_same_command_goes_on(empty: Project) -> None:
+    copy_command(empty)
+    process, terminal = begin_on_terminal(empty)
+    read_terminal(terminal, b"aws:ec2:Vpc")
+    os.write(terminal, b"\x03")
+    shown = read_terminal(terminal)
+    os.close(terminal)
+    assert b"interrupted; the same command goes on from here" in shown
+    assert process.wait(timeout=120) == 1
+    assert status(empty.sandbox.paths).trouble == "incomplete: run `make up` again"
+    interrupted = empty.state()
+    assert interrupted
+
+    process, terminal = begin_on_terminal(empty)
+    read_terminal(terminal, b"helm.sh/v3:Release")
+    os.close(terminal)
+    assert process.wait(timeout=120) == 1
+    assert len(empty.state()) > len(interrupted)
+    assert pending(empty) == []
 
     assert again(empty).up("--expect-no-changes").returncode == 0
 

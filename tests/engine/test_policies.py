@@ -125,7 +125,7 @@ aws.ec2.LaunchTemplate(
             security_groups=[cluster.security_group_id],
         )
     ],
-    opts=in_aws,
+    opts=in_aws(),
 )
 """
     )

@@ -14,7 +14,15 @@ import psutil
 import pytest
 
 from sandbox.endpoints import LOOPBACK
-from sandbox.lifecycle import Sandbox, StartError, attach, start, status, stop
+from sandbox.lifecycle import (
+    Sandbox,
+    StartError,
+    attach,
+    noted_as_unfinished,
+    start,
+    status,
+    stop,
+)
 from sandbox.locks import LockHeldError, held_lock
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.processes import ProcessTable
@@ -82,6 +90,21 @@ def test_start_repairs_what_was_killed_and_keeps_the_data(new_sandbox: NewSandbo
         assert Kube(sandbox).get("/api/v1/namespaces/kept")["metadata"]["uid"] == uid
         caller = Kube(sandbox, shim_token(sandbox, "kept"), certificate=False)
         assert caller.call("GET", "/version")[0] == 200
+
+
+def test_status_says_what_is_wrong_and_what_to_do(new_sandbox: NewSandbox) -> None:
+    sandbox = new_sandbox()
+    assert status(sandbox.paths).trouble is None
+    with pytest.raises(KeyboardInterrupt), noted_as_unfinished(sandbox.paths):
+        raise KeyboardInterrupt
+    assert status(sandbox.paths).trouble == "incomplete: run `make up` again"
+    with noted_as_unfinished(sandbox.paths):
+        pass
+    assert status(sandbox.paths).trouble is None
+    kill(sandbox, "kwok")
+    assert (
+        status(sandbox.paths).trouble == "stopped: kwok; run `make up` again, it goes on from there"
+    )
 
 
 def test_taken_port_is_replaced_and_reported(new_sandbox: NewSandbox) -> None:
@@ -198,7 +221,7 @@ def test_second_start_at_once_is_told_who_holds_the_lock(tmp_path: Path) -> None
     assert holding.wait(5)
     try:
         with (
-            pytest.raises(LockHeldError, match="starts the sandbox"),
+            pytest.raises(LockHeldError, match=f"starts the sandbox, in {PACKAGE_ROOT}, for"),
             held_lock(lock, "second", on_wait=told.append, wait_seconds=0.5),
         ):
             pass
@@ -217,6 +240,8 @@ def test_environment_leads_to_nothing_real(
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "real")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "real")
+    monkeypatch.setenv("NO_PROXY", "intranet.example.com, 127.0.0.1")
+    monkeypatch.delenv("no_proxy", raising=False)
     sandbox = new_sandbox()
     found = sandbox.environment()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_ACCESS_TOKEN"):
@@ -227,3 +252,6 @@ def test_environment_leads_to_nothing_real(
     ).stdout
     assert "AWS_PROFILE" not in shell
     assert f"KUBECONFIG={sandbox.paths.admin_kubeconfig}\n" in shell
+    for name in ("NO_PROXY", "no_proxy"):
+        assert found[name] == "intranet.example.com,127.0.0.1,localhost"
+        assert f"{name}={found[name]}\n" in shell
