@@ -1,4 +1,4 @@
-# Two commands matter: `make up` and `make test`. The rest is `moe --help`.
+# Two commands matter: `make up` and `make test`. The rest is `.venv/bin/moe --help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MOE := .venv/bin/moe

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cli.answer import CommandError
 from sandbox.lifecycle import SandboxStatus
 from sandbox.summary import ServedModel, Summary
 
@@ -22,7 +23,7 @@ NEXT = (
 
 @dataclass(frozen=True)
 class Sheet:
-    """A titled table of text."""
+    """A titled table of text; one of two columns is a list of names and their values."""
 
     title: str
     columns: Sequence[str]
@@ -30,7 +31,7 @@ class Sheet:
 
 
 def show_summary(console: Console, summary: Summary, resources: int) -> None:
-    """What runs, where to look, and what to type next."""
+    """What runs, as the cluster tells it."""
     for sheet in (
         _nodes(summary),
         _operators(summary),
@@ -38,18 +39,28 @@ def show_summary(console: Console, summary: Summary, resources: int) -> None:
         _rules(summary),
     ):
         _show(console, sheet)
-    console.print(f"{resources} resources in stack local. Next:", soft_wrap=True)
+    console.print(f"{resources} resources in stack local")
+
+
+def show_next(console: Console) -> None:
+    """What to type next."""
+    console.print("Next:")
     for command, purpose in NEXT:
         console.print(f"  [cyan]{command}[/]  # {purpose}", soft_wrap=True)
 
 
 def save_picture(path: Path, summary: Summary, resources: int) -> None:
-    """Write what a terminal of 110 columns would show, as an SVG."""
+    """Write what a terminal of 110 columns would show, as an SVG; raises CommandError."""
     console = Console(
         record=True, width=110, highlight=False, force_terminal=True, file=io.StringIO()
     )
     show_summary(console, summary, resources)
-    console.save_svg(str(path), title="make up")
+    show_next(console)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        console.save_svg(str(path), title="make up")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def show_processes(console: Console, status: SandboxStatus, kept: Sequence[str]) -> None:
@@ -76,9 +87,7 @@ def _show(console: Console, sheet: Sheet) -> None:
     if not console.is_terminal:
         console.print(sheet.title, soft_wrap=True)
         for row in sheet.rows:
-            cells = zip(sheet.columns, row, strict=True)
-            line = "  ".join(f"{name}={value}" for name, value in cells)
-            console.print(f"  {line}", soft_wrap=True, markup=False)
+            console.print(f"  {_line(sheet.columns, row)}", soft_wrap=True, markup=False)
         return
     table = Table(title=sheet.title, title_justify="left", title_style="bold")
     for index, column in enumerate(sheet.columns):
@@ -86,6 +95,11 @@ def _show(console: Console, sheet: Sheet) -> None:
     for row in sheet.rows:
         table.add_row(*row)
     console.print(table)
+
+
+def _line(columns: Sequence[str], row: Sequence[str]) -> str:
+    cells = [row] if len(columns) == 2 else zip(columns, row, strict=True)
+    return "  ".join(f"{name}: {value}" for name, value in cells)
 
 
 def _nodes(summary: Summary) -> Sheet:

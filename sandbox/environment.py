@@ -17,6 +17,8 @@ EXECUTABLE = 0o700
 
 LANGUAGE_HOST = "pulumi-language-python"
 
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
+
 # Whatever of these the user has set could lead a request to a real account.
 _REMOVED_PREFIXES = ("AWS_",)
 _REMOVED = (
@@ -60,7 +62,7 @@ def sandbox_environment(
     """The environment of a `pulumi` that works on the sandbox, from `base` (default: ours)."""
     given = dict(os.environ if base is None else base)
     kept = {name: value for name, value in given.items() if not _is_removed(name)}
-    settings = own_settings(paths, tools, endpoints, passphrase_file, kept.get("PATH", ""))
+    settings = own_settings(paths, tools, endpoints, passphrase_file, kept)
     # A provider without a kubeconfig of its own must fail here, as it would in a release.
     return {**kept, **settings, "KUBECONFIG": str(paths.config / "no-kubeconfig")}
 
@@ -78,7 +80,7 @@ def as_exports(
     Here KUBECONFIG is the administrator's, for `kubectl` by hand.
     """
     given = dict(os.environ if base is None else base)
-    settings = own_settings(paths, tools, endpoints, passphrase_file, given.get("PATH", ""))
+    settings = own_settings(paths, tools, endpoints, passphrase_file, given)
     unset = [name for name in sorted(given) if _is_removed(name) and name not in settings]
     lines = [f"unset {shlex.quote(name)}" for name in unset]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
@@ -90,12 +92,13 @@ def own_settings(
     tools: Tools,
     endpoints: Endpoints,
     passphrase_file: Path,
-    path: str,
+    given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The variables that are the sandbox's; `path` is the PATH that they extend."""
+    """The variables that are the sandbox's; those that are lists extend the `given` ones."""
     helm = paths.helm
+    direct = _reached_directly(given)
     return {
-        "PATH": _with_first(path, (paths.bin, tools.pulumi.parent)),
+        "PATH": _with_first(given.get("PATH", ""), (paths.bin, tools.pulumi.parent)),
         "MOE_SANDBOX_DIR": str(paths.state),
         "MOE_CHART_MIRROR": str(paths.charts),
         "KUBECONFIG": str(paths.admin_kubeconfig),
@@ -120,8 +123,8 @@ def own_settings(
         "HELM_CONFIG_HOME": str(helm / "config"),
         "HELM_DATA_HOME": str(helm / "data"),
         # The plugins are Python and Go programs that talk to loopback: never by a proxy.
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
     }
 
 
@@ -134,6 +137,14 @@ def _with_first(path: str, folders: tuple[Path, ...]) -> str:
     first = [str(folder) for folder in dict.fromkeys(folders)]
     rest = [part for part in path.split(os.pathsep) if part not in first]
     return os.pathsep.join([*first, *rest])
+
+
+def _reached_directly(given: Mapping[str, str]) -> str:
+    """The caller's exceptions from the proxy, in both spellings, and loopback; each once."""
+    spelled = ",".join(given.get(name, "") for name in ("NO_PROXY", "no_proxy"))
+    hosts = [host.strip() for host in spelled.split(",") if host.strip()]
+    # Python knows the star only where it stands alone.
+    return "*" if "*" in hosts else ",".join(dict.fromkeys([*hosts, *_LOOPBACK_HOSTS]))
 
 
 def _path_without(folder: Path) -> str:

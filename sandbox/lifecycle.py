@@ -31,7 +31,7 @@ from sandbox.environment import (
     sandbox_environment,
 )
 from sandbox.locks import LockHeldError, held_lock
-from sandbox.paths import SandboxPaths, default_paths
+from sandbox.paths import SandboxPaths, default_paths, write_private
 from sandbox.processes import ProcessSpec, ProcessTable, last_lines
 from sandbox.reporter import Reporter, SilentReporter
 from sandbox.status import PORT_OWNERS, ProcessStatus, SandboxStatus, status
@@ -71,9 +71,8 @@ class Sandbox:
         )
 
     def settings(self) -> dict[str, str]:
-        """What `exports` exports, as a mapping; nothing of the caller's but the rest of PATH."""
-        path = os.environ.get("PATH", "")
-        return own_settings(self.paths, self.tools, self.endpoints, PASSPHRASE_FILE, path)
+        """What `exports` exports, as a mapping; of the caller's only what a list is appended to."""
+        return own_settings(self.paths, self.tools, self.endpoints, PASSPHRASE_FILE, os.environ)
 
     def exports(self, *, passphrase_file: Path = PASSPHRASE_FILE) -> str:
         return as_exports(self.paths, self.tools, self.endpoints, passphrase_file=passphrase_file)
@@ -124,6 +123,15 @@ def attach(paths: SandboxPaths | None = None) -> Sandbox | None:
     if not present.running or present.endpoints is None:
         return None
     return Sandbox(paths, ensure_tools(SilentReporter()), present.endpoints, ())
+
+
+@contextmanager
+def noted_as_unfinished(paths: SandboxPaths | None = None) -> Iterator[None]:
+    """Whatever ends the block early, a kill too: `status` tells of it until one gets through."""
+    note = (paths or default_paths()).unfinished
+    write_private(note, "")
+    yield
+    note.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:
@@ -257,6 +265,7 @@ __all__ = [
     "SandboxStatus",
     "StartError",
     "attach",
+    "noted_as_unfinished",
     "start",
     "status",
     "stop",

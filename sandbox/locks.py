@@ -1,4 +1,8 @@
-"""A file lock that can say who holds it."""
+"""A file lock that can say who holds it.
+
+Lock files stay when they are let go, and are empty and harmless: what is locked is the open file,
+and the kernel lets go of it. Removing one would hand a second holder a new file of the same name.
+"""
 
 import json
 import os
@@ -18,8 +22,8 @@ class LockHeldError(Exception):
     `holder` is a sentence part such as "process 4711 (up, in /some/checkout, for 12 s)".
     """
 
-    def __init__(self, what: str, holder: str) -> None:
-        super().__init__(f"{what} is held by {holder}; try again when that has ended")
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"{holder} is at work here; try again when that has ended")
         self.holder = holder
 
 
@@ -47,7 +51,7 @@ def held_lock(
         try:
             lock.acquire(timeout=wait_seconds, poll_interval=0.2)
         except Timeout:
-            raise LockHeldError(str(path.name), describe_holder(note)) from None
+            raise LockHeldError(describe_holder(note)) from None
     try:
         who = {
             "pid": os.getpid(),

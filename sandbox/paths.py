@@ -84,6 +84,11 @@ class SandboxPaths:
         return self.state / "kubeconfig"
 
     @property
+    def unfinished(self) -> Path:
+        """Is there from the beginning of an `up` until one got through."""
+        return self.state / "unfinished"
+
+    @property
     def lock(self) -> Path:
         """Outside the state folder: a purge removes that folder while it holds the lock."""
         checkout = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]

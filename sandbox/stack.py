@@ -1,17 +1,16 @@
 """Pulumi operations of the sandbox: one stack, with the policies, surviving what a crash leaves."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import psutil
-
+from sandbox.control_plane.kube_api import KubeApi
+from sandbox.event_log import Violation, read_event_log
+from sandbox.leftovers import forget_pending, release_dead_locks
 from sandbox.lifecycle import Sandbox
 from stacks.reading import PROJECT
 
@@ -25,7 +24,14 @@ class StackError(Exception):
 
 
 class PolicyRefusedError(StackError):
-    """A mandatory policy refused the change; nothing that it names was created."""
+    """A mandatory policy refused the change; nothing that it names was created.
+
+    `violations` are all that the policies said, also those that only advise.
+    """
+
+    def __init__(self, message: str, violations: tuple[Violation, ...]) -> None:
+        super().__init__(message)
+        self.violations = violations
 
 
 class StackBusyError(StackError):
@@ -48,18 +54,29 @@ class Stack:
         once `pulumi` has ended what it had begun.
         """
         self._ready()
+        self._forget_pending()
         self._follow_moved_control_plane()
         self._run("up", "--yes", "--skip-preview", "--policy-pack", str(self.project / "policies"))
 
     def resource_count(self) -> int:
-        """Resources in the stack's state, the stack itself and the providers not counted."""
-        return sum(1 for r in self._state() if not r["type"].startswith("pulumi:"))
+        """Resources in the state as Pulumi counts them: the stack itself and providers too."""
+        return len(self._resources())
 
     def _ready(self) -> None:
-        self._release_dead_locks()
+        locks = self.sandbox.paths.backend / ".pulumi" / "locks" / "organization" / PROJECT
+        if holder := release_dead_locks(locks / self.name):
+            raise StackBusyError(f"stack {self.name} is being changed by {holder}; wait for it")
         result = self._pulumi("stack", "select", "--create", "--stack", self.name, with_stack=False)
         if result.returncode != 0:
-            raise StackError(result.stderr.strip() or result.stdout.strip())
+            raise StackError(_last_words(result))
+
+    def _forget_pending(self) -> None:
+        state = self._state()
+        kube = KubeApi(self.sandbox.paths.admin_kubeconfig)
+        if forget_pending(state.get("deployment", {}), kube):
+            result = self._pulumi("stack", "import", given=json.dumps(state))
+            if result.returncode != 0:
+                raise StackError(_last_words(result))
 
     def _follow_moved_control_plane(self) -> None:
         """Read the cluster again when it has another port than the state knows.
@@ -67,35 +84,30 @@ class Stack:
         Providers get their kubeconfig from the state: without this, the first
         request to the cluster would go to the old port.
         """
-        for resource in self._state():
+        for resource in self._resources():
             known = resource.get("outputs", {}).get("endpoint")
             if resource["type"] == _CLUSTER and known != self.sandbox.endpoints.kube_server:
                 self._run("refresh", "--yes", "--skip-preview", "--target", resource["urn"])
 
-    def _state(self) -> list[dict[str, Any]]:
-        result = self._pulumi("stack", "export")
-        if result.returncode != 0:
-            return []
-        resources: list[dict[str, Any]] = json.loads(result.stdout)["deployment"].get(
-            "resources", []
-        )
+    def _resources(self) -> list[dict[str, Any]]:
+        resources: list[dict[str, Any]] = self._state().get("deployment", {}).get("resources", [])
         return resources
 
-    def _release_dead_locks(self) -> None:
-        """Remove locks whose process is gone; one that lives is somebody at work."""
-        folder = self.sandbox.paths.backend / ".pulumi" / "locks" / "organization" / PROJECT
-        for lock in sorted((folder / self.name).glob("*.json")):
-            holder = _read_lock(lock)
-            if holder is not None and holder.alive:
-                raise StackBusyError(f"stack {self.name} is being changed by {holder}; wait for it")
-            lock.unlink(missing_ok=True)
+    def _state(self) -> dict[str, Any]:
+        """The state as Pulumi exports it; empty where the stack was never selected."""
+        result = self._pulumi("stack", "export")
+        state: dict[str, Any] = json.loads(result.stdout) if result.returncode == 0 else {}
+        return state
 
-    def _pulumi(self, *arguments: str, with_stack: bool = True) -> subprocess.CompletedProcess[str]:
+    def _pulumi(
+        self, *arguments: str, with_stack: bool = True, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         selected = ["--stack", self.name] if with_stack else []
         return subprocess.run(
             [self._binary, *arguments, *selected, "--non-interactive"],
             cwd=self.project,
             env=self.sandbox.environment(),
+            input=given,
             capture_output=True,
             text=True,
             check=False,
@@ -113,15 +125,18 @@ class Stack:
                 # The event log is one of the options that Pulumi keeps for its own tools.
                 env={**self.sandbox.environment(), "PULUMI_DEBUG_COMMANDS": "true"},
                 stdout=self.output,
+                # A closed terminal would kill it, and a Ctrl-C would reach it twice.
+                start_new_session=True,
             )
             interrupted = _wait(process)
             if process.returncode == 0:
                 return
-            refusing = _mandatory_violations(events)
-        if interrupted:
+            log = read_event_log(events)
+        if interrupted or log.cancelled:
             raise KeyboardInterrupt
-        if refusing:
-            raise PolicyRefusedError(f"refused by policy {', '.join(refusing)}")
+        if log.refusing:
+            message = f"refused by policy {', '.join(log.refusing)}"
+            raise PolicyRefusedError(message, log.violations)
         raise StackError(f"pulumi {arguments[0]} ended with exit code {process.returncode}")
 
     @property
@@ -129,55 +144,14 @@ class Stack:
         return str(self.sandbox.paths.bin / "pulumi")
 
 
-def _mandatory_violations(events: Path) -> list[str]:
-    """Names of the policies that refused, from the engine's event log.
-
-    The exit code does not tell: a refusal and a failed resource both end with 1.
-    """
-    names = set()
-    lines = events.read_text().splitlines() if events.exists() else []
-    for line in lines:
-        violation = json.loads(line).get("policyEvent")
-        if violation and violation["enforcementLevel"] == "mandatory":
-            names.add(violation["policyName"])
-    return sorted(names)
-
-
-@dataclass(frozen=True)
-class _LockHolder:
-    pid: int
-    user: str
-    host: str
-    since: str
-
-    @property
-    def alive(self) -> bool:
-        """A lock of another machine counts as alive: only that machine can tell."""
-        if self.host != socket.gethostname():
-            return True
-        try:
-            return "pulumi" in psutil.Process(self.pid).name()
-        except psutil.NoSuchProcess:
-            return False
-
-    def __str__(self) -> str:
-        return f"process {self.pid} of {self.user} on {self.host}, since {self.since}"
-
-
-def _read_lock(path: Path) -> _LockHolder | None:
-    try:
-        content = json.loads(path.read_text())
-        return _LockHolder(
-            int(content["pid"]), content["username"], content["hostname"], content["timestamp"]
-        )
-    except (OSError, ValueError, KeyError):
-        return None
+def _last_words(result: subprocess.CompletedProcess[str]) -> str:
+    return result.stderr.strip() or result.stdout.strip()
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> bool:
-    """Wait through Ctrl-C, and say whether there was one.
+    """Wait through interrupts, and say whether there was one.
 
-    A terminal sends it to `pulumi` too, which then ends what it has begun.
+    Each is passed on: at the first, `pulumi` ends what it has begun; at the second, at once.
     """
     interrupted = False
     while True:
@@ -185,7 +159,6 @@ def _wait(process: "subprocess.Popen[bytes]") -> bool:
             process.wait()
         except KeyboardInterrupt:
             interrupted = True
-            if not os.isatty(0):
-                process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)
         else:
             return interrupted

@@ -40,10 +40,23 @@ class SandboxStatus:
     state: Path
     endpoints: Endpoints | None
     processes: tuple[ProcessStatus, ...]
+    finished: bool
+    """Whether the last `up` got through."""
 
     @property
     def running(self) -> bool:
         return all(process.alive for process in self.processes)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong and what to do about it; None where nothing is, or no sandbox."""
+        stopped = [process.name for process in self.processes if not process.alive]
+        if self.endpoints is None:
+            return None
+        if stopped:
+            names = "all of it" if len(stopped) == len(self.processes) else ", ".join(stopped)
+            return f"stopped: {names}; run `make up` again, it goes on from there"
+        return None if self.finished else "incomplete: run `make up` again"
 
     @property
     def rss_mib(self) -> float:
@@ -68,4 +81,5 @@ def status(paths: SandboxPaths | None = None) -> SandboxStatus:
                 paths.logs / f"{name}.log",
             )
         )
-    return SandboxStatus(paths.state, endpoints, tuple(processes))
+    finished = endpoints is not None and not paths.unfinished.exists()
+    return SandboxStatus(paths.state, endpoints, tuple(processes), finished)

@@ -56,10 +56,10 @@ class AlertRule:
 
 @dataclass(frozen=True)
 class Summary:
-    gpu_nodes: tuple[GpuNode, ...]
-    operators: tuple[Workload, ...]
-    models: tuple[ServedModel, ...]
-    rules: tuple[AlertRule, ...]
+    gpu_nodes: tuple[GpuNode, ...] = ()
+    operators: tuple[Workload, ...] = ()
+    models: tuple[ServedModel, ...] = ()
+    rules: tuple[AlertRule, ...] = ()
 
 
 def summarize(kube: KubeApi, settings: Settings) -> Summary:

@@ -122,7 +122,7 @@ aws.ec2.LaunchTemplate(
             network_card_index=0,
             device_index=0,
             interface_type="efa",
-            security_groups=[cluster.security_group_id],
+            security_groups=[cluster.node_home.security_group_id],
         )
     ],
     opts=in_aws(),
