@@ -31,7 +31,12 @@ class Advice:
 
 def advice(settings: Settings) -> list[Advice]:
     """In the order of the stack file."""
-    return [*_efa_for_nobody(settings), *_update_waits(settings), *_slow_start(settings)]
+    return [
+        *_efa_for_nobody(settings),
+        *_update_waits(settings),
+        *_engines_wait(settings),
+        *_slow_start(settings),
+    ]
 
 
 def _efa_for_nobody(settings: Settings) -> Iterator[Advice]:
@@ -66,6 +71,19 @@ def _update_waits(settings: Settings) -> Iterator[Advice]:
             f"create_first waits for one node more than the {gpus.max_nodes} that always run, which"
             " a reservation of as many never has",
             "set it to terminate_first, or reserve one node more",
+        )
+
+
+def _engines_wait(settings: Settings) -> Iterator[Advice]:
+    """Nothing here scales nodes: the first number of them stays until somebody changes it."""
+    gpus, wanted = settings.gpu_node_group, settings.model_server.replicas
+    room = settings.engines_per_node() * gpus.desired_nodes
+    if wanted > room:
+        yield Advice(
+            "model_server.replicas",
+            f"{wanted} engines, and room for {room} on desired_nodes {gpus.desired_nodes}: the"
+            " others wait until somebody adds nodes",
+            "raise desired_nodes (min_nodes, once the group exists), or have an autoscaler",
         )
 
 

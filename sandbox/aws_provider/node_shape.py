@@ -4,13 +4,11 @@ Sources of the formulas, by the names of their projects:
 - pods: amazon-eks-ami, eni-max-pods.txt: interfaces x (IPv4 addresses per interface - 1) + 2, where
   only the interfaces of the default network card count; for managed node groups EKS caps it at 110
   below 30 vCPUs and at 250 from there on.
-- memory that the kernel and the hypervisor take: Karpenter's VM_MEMORY_OVERHEAD_PERCENT, 7.5 %.
-- kube-reserved: amazon-eks-ami, nodeadm/internal/kubelet/config.go: memory 255 MiB + 11 MiB x pods
-  by that table (not by EKS's cap), CPU 6 % of the first core, 1 % of the next, 0.5 % of the next
-  two, 0.25 % of the rest, ephemeral storage 1 GiB.
-- hard eviction: nodeadm's kubelet configuration: memory 100 MiB, node file system 10 %.
-- the kubelet takes pre-allocated huge pages out of allocatable memory; the EFA driver allocates
-  5128 pages of 2 MiB (EKS user guide, node-efa).
+- memory: catalog/node_capacity.py.
+- kube-reserved: amazon-eks-ami, nodeadm/internal/kubelet/config.go: memory by the pods of that
+  table (not of EKS's cap), CPU 6 % of the first core, 1 % of the next, 0.5 % of the next two,
+  0.25 % of the rest, ephemeral storage 1 GiB.
+- hard eviction: nodeadm's kubelet configuration: node file system 10 %.
 """
 
 from __future__ import annotations
@@ -19,9 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VM_OVERHEAD_PER_MILLE = 75
-EFA_HUGE_PAGES_MIB = 5128 * 2
-EVICTION_MEMORY_MIB = 100
+from catalog.node_capacity import (
+    EFA_HUGE_PAGES_MIB,
+    VM_OVERHEAD_PER_MILLE,
+    allocatable_memory_mib,
+)
+
 KUBE_RESERVED_STORAGE_GIB = 1
 SMALL_INSTANCE_VCPUS = 30
 MAX_PODS_SMALL, MAX_PODS_LARGE = 110, 250
@@ -45,7 +46,9 @@ def node_shape(instance: Mapping[str, Any], efa_interfaces: int, disk_gib: int) 
         pods_by_addresses, MAX_PODS_SMALL if vcpus < SMALL_INSTANCE_VCPUS else MAX_PODS_LARGE
     )
     huge_mib = EFA_HUGE_PAGES_MIB if efa_interfaces else 0
-    free_mib = memory_mib - (255 + 11 * pods_by_addresses) - EVICTION_MEMORY_MIB - huge_mib
+    free_mib = allocatable_memory_mib(
+        int(instance["MemoryInfo"]["SizeInMiB"]), pods=pods_by_addresses, efa=bool(efa_interfaces)
+    )
     free_disk_gib = disk_gib - disk_gib // 10 - KUBE_RESERVED_STORAGE_GIB
     extended = {
         "nvidia.com/gpu": gpu_count(instance),

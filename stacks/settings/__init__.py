@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from catalog import instance_types, memory_fit, models
+from catalog import instance_types, memory_fit, models, node_capacity
 from stacks.settings.alerts import AlertSettings
 from stacks.settings.aws import AwsSettings
 from stacks.settings.charts import ChartSettings
@@ -117,14 +117,45 @@ class Settings(Section):
         needed_gib = memory_fit.host_memory_needed_gib(
             model, gpus=server.tensor_parallel_size, shm_gib=server.shm_gib
         )
-        if not needed_gib <= server.memory_gib <= node.memory_gib:
+        most_gib = node_capacity.memory_for_pods_gib(node, efa=self.gpu_node_group.efa.enabled)
+        if not needed_gib <= server.memory_gib <= most_gib:
             raise refused(
                 "model_server.memory_gib",
                 server.memory_gib,
                 f"{math.ceil(needed_gib)} (weights, /dev/shm and"
-                f" {server.tensor_parallel_size} workers) to {node.memory_gib:.0f} (the node)",
+                f" {server.tensor_parallel_size} workers) to {most_gib} (what a pod can have of"
+                f" {node.name})",
+            )
+        if server.cpu > node_capacity.cpus_for_pods(node):
+            raise refused(
+                "model_server.cpu",
+                server.cpu,
+                f"up to {node_capacity.cpus_for_pods(node)}, what a pod can have of {node.name}",
             )
         return self
+
+    @model_validator(mode="after")
+    def _engines_have_room(self) -> Self:
+        most = self.engines_per_node() * self.gpu_node_group.max_nodes
+        if self.model_server.replicas > most:
+            raise refused(
+                "model_server.replicas",
+                self.model_server.replicas,
+                f"up to {most}: {self.engines_per_node()} a node, by GPUs, memory and CPU, on"
+                f" gpu_node_group.max_nodes {self.gpu_node_group.max_nodes}",
+            )
+        return self
+
+    def engines_per_node(self) -> int:
+        """Engines that fit beside each other on one GPU node."""
+        server = self.model_server
+        node = instance_types.instance_type(self.gpu_node_group.instance_type)
+        memory_gib = node_capacity.memory_for_pods_gib(node, efa=self.gpu_node_group.efa.enabled)
+        return min(
+            node.gpu_count // server.tensor_parallel_size,
+            memory_gib // server.memory_gib,
+            node_capacity.cpus_for_pods(node) // server.cpu,
+        )
 
     def memory_fit(self) -> memory_fit.MemoryFit:
         server = self.model_server

@@ -11,6 +11,7 @@ from stacks.advice import advice
 from tests.preflight.conftest import plan
 
 BLOCK = {"kind": "capacity_block", "reservation_id": f"cr-{'0' * 17}"}
+ODCR = {"kind": "reservation", "reservation_id": f"cr-{'0' * 17}"}
 EFA = {"efa": {"enabled": True}}
 BIG = {"model": "mistralai/Mixtral-8x22B-Instruct-v0.1", "memory_gib": 640}
 
@@ -33,7 +34,7 @@ def test_efa_that_nothing_uses() -> None:
 
 
 def test_efa_without_a_placement_group_of_its_own() -> None:
-    _, message = _one(gpu_node_group={**EFA, "placement_group": {"kind": "none"}})
+    _, message = _one(gpu_node_group={**EFA, "capacity": ODCR})
     assert "its interfaces narrow" in message
 
 
@@ -53,6 +54,14 @@ def test_an_update_that_waits_for_a_node_that_is_not_reserved(strategy: str) -> 
     )
     # The check of the reservation says it, knowing what is left in it.
     assert [each.verdict for each in settings_advice.rows(full)] == [Verdict.OK]
+
+
+def test_engines_that_wait_for_nodes_that_nobody_adds() -> None:
+    key, message = _one(
+        model_server={"replicas": 2}, gpu_node_group={"min_nodes": 0, "desired_nodes": 1}
+    )
+    assert key == "model_server.replicas"
+    assert message.startswith("2 engines, and room for 1 on desired_nodes 1")
 
 
 def test_a_long_download_before_the_first_answer() -> None:

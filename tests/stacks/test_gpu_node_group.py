@@ -177,3 +177,32 @@ def test_without_a_way_out_copies_in_ecr_and_s3_are_enough() -> None:
 def test_a_cni_that_takes_efa_only_interfaces_for_its_own_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"v1\.18\.5"):
         local(cluster={"vpc_cni_version": "v1.18.4-eksbuild.2"})
+
+
+@pytest.mark.parametrize(
+    ("server", "engines"),
+    [
+        ({}, 1),
+        ({"tensor_parallel_size": 4, "max_model_len": 8192, "cpu": 40, "memory_gib": 320}, 2),
+        # GPUs and memory for two, cores for one.
+        ({"tensor_parallel_size": 4, "max_model_len": 8192, "cpu": 64, "memory_gib": 320}, 1),
+        # GPUs and cores for two, memory for one.
+        ({"tensor_parallel_size": 4, "max_model_len": 8192, "cpu": 40, "memory_gib": 640}, 1),
+    ],
+)
+def test_engines_beside_each_other_on_a_node(server: dict[str, Any], engines: int) -> None:
+    assert local(model_server=server).engines_per_node() == engines
+
+
+@pytest.mark.parametrize(
+    ("server", "key"),
+    [
+        ({"replicas": 3}, "model_server.replicas"),
+        # 1152 GiB is what EC2 states; kernel, kubelet and huge pages take a tenth.
+        ({"memory_gib": 1100}, "model_server.memory_gib"),
+        ({"cpu": 96}, "model_server.cpu"),
+    ],
+)
+def test_what_no_node_could_hold_is_refused(server: dict[str, Any], key: str) -> None:
+    with pytest.raises(SettingsError, match=f"{key}: .* is not allowed; allowed: .*up to|to 10"):
+        local(model_server=server)
