@@ -1,0 +1,76 @@
+"""How a command ends: text or one JSON document, and an exit code."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from cli import exit_codes
+from cli.interrupts import ended_by_any_signal
+from sandbox.control_plane.kube_api import KubeApiError
+from sandbox.event_log import Violation
+from sandbox.lifecycle import StartError
+from sandbox.locks import LockHeldError
+from sandbox.stack import PolicyRefusedError, StackError
+from sandbox.toolchain.go_build import BuildError, GoMissingError
+from sandbox.toolchain.pins import UnknownPlatformError
+from stacks.reading import Problem, SettingsError
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked for; the message says why."""
+
+
+@contextmanager
+def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
+    """Every expected failure in the block becomes one message and its exit code.
+
+    `empty` is the command's document where it has nothing to tell: with `--json`, a failure has the
+    same keys as a success.
+    """
+    try:
+        with ended_by_any_signal():
+            yield
+    except SettingsError as error:
+        _fail(str(error), exit_codes.ERROR, as_json, empty, error.problems)
+    except PolicyRefusedError as error:
+        _fail(str(error), exit_codes.REFUSED, as_json, empty, error.violations)
+    except (
+        BuildError,
+        CommandError,
+        GoMissingError,
+        KubeApiError,
+        LockHeldError,
+        StackError,
+        StartError,
+        UnknownPlatformError,
+    ) as error:
+        _fail(str(error), exit_codes.ERROR, as_json, empty)
+    except KeyboardInterrupt:
+        message = "interrupted; the same command goes on from here"
+        _fail(message, exit_codes.ERROR, as_json, empty)
+
+
+def say_error(message: str) -> None:
+    typer.secho(message, err=True, fg="red")
+
+
+def print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, default=str))
+
+
+def _fail(
+    message: str,
+    code: int,
+    as_json: bool,
+    empty: Mapping[str, Any],
+    problems: Sequence[Problem | Violation] = (),
+) -> None:
+    if as_json:
+        print_json({**empty, "error": message, "problems": [asdict(each) for each in problems]})
+    else:
+        say_error(message)
+    raise typer.Exit(code) from None
