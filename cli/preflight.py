@@ -1,9 +1,6 @@
 """`moe preflight`: a look at the account before `pulumi up`."""
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,16 +11,16 @@ from rich.text import Text
 from catalog import prices
 from catalog.cost import NO_PRICE, NOT_COUNTED, Cost
 from cli import exit_codes
+from cli.answer import answering, print_json
 from preflight.finding import Finding, Verdict, worst
 from preflight.plan import Plan
 from preflight.report import report
 from preflight.run import IAM_ACTIONS, findings
 from preflight.stack_cost import stack_cost
 from stacks import reading
-from stacks.reading import SettingsError
 
 EPILOG = (
-    "Example: moe preflight --stack dev --json | jq .findings\n\n"
+    "Example: .venv/bin/moe preflight --stack dev --json | jq .findings\n\n"
     f"Credentials need only: {', '.join(IAM_ACTIONS)}.\n\n"
     "Exit codes: 0 nothing stands in the way (warn included), 1 error, 2 an `up` would fail."
 )
@@ -40,12 +37,13 @@ def preflight(
 
     Reads only. Each row is ok, warn or fail, with what to do about it.
     """
-    with _errors(as_json):
+    empty: dict[str, object] = {"stack": stack, "verdict": None, "findings": [], "cost": None}
+    with answering(as_json, empty):
         plan = Plan(stack, reading.from_file(stack))
         console = Console(highlight=False)
         if as_json:
             found = list(findings(plan))
-            typer.echo(json.dumps(report(plan, found), indent=2))
+            print_json({**report(plan, found), "error": None, "problems": []})
         elif console.is_terminal:
             found = _table(console, plan)
             _cost_table(console, stack_cost(plan.settings))
@@ -121,23 +119,3 @@ def _notes(costs: Mapping[str, Cost]) -> Iterator[str]:
     if last.without:
         yield f"{NO_PRICE}, so not counted: {'; '.join(last.without)}"
     yield f"not counted: {NOT_COUNTED}"
-
-
-@contextmanager
-def _errors(as_json: bool) -> Iterator[None]:
-    """Refused settings and Ctrl-C end with one message and exit code 1."""
-    try:
-        yield
-    except SettingsError as error:
-        problems = [asdict(problem) for problem in error.problems]
-        _fail(str(error), as_json, problems=problems)
-    except KeyboardInterrupt:
-        _fail("interrupted", as_json)
-
-
-def _fail(message: str, as_json: bool, **details: object) -> None:
-    if as_json:
-        typer.echo(json.dumps({"error": message, **details}, indent=2))
-    else:
-        typer.secho(message, err=True, fg="red")
-    raise typer.Exit(exit_codes.ERROR)

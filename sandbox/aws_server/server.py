@@ -25,6 +25,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder
 
 from sandbox.aws_server import additions, determinism
+from sandbox.aws_server.additions import eks_endpoint
 from sandbox.aws_server.gate import AwsGate
 from sandbox.aws_server.journal import Journal, JournalError
 from sandbox.control_plane.access_entries import granted
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     determinism.install()
     additions.install()
+    eks_endpoint.answer_with(endpoints.kube_server)
     gate = AwsGate(
         DomainDispatcherApplication(create_backend_app),
         endpoints.access_key,

@@ -180,3 +180,9 @@ def test_broken_line_before_the_last_stops_the_replay(tmp_path: Any) -> None:
     paths.journal.write_bytes(b"{broken\n" + change.to_line())
     with pytest.raises(JournalError, match="line 1"):
         list(journal.changes())
+
+
+def test_the_endpoint_of_a_cluster_can_be_reached(sandbox: Sandbox) -> None:
+    create_cluster(sandbox, "reachable")
+    cluster = aws_client(sandbox, "eks").describe_cluster(name="reachable")["cluster"]
+    assert cluster["endpoint"] == sandbox.endpoints.kube_server
