@@ -1,5 +1,6 @@
 """Fixtures that more than one folder of tests needs."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,11 @@ from sandbox.toolchain.ensure import ensure_promtool
 # A shell without job control starts what is in the background with SIGINT ignored, and every
 # child inherits that: the tests of Ctrl-C would then press a key that nobody hears.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Of a shell with the environment of `moe sandbox env`, or with somebody's real account.
+_OF_THE_CALLER = ("AWS_", "KUBECONFIG", "MOE_CHART_MIRROR", "MOE_SANDBOX_DIR", "PULUMI_")
+for name in [each for each in os.environ if each.startswith(_OF_THE_CALLER)]:
+    del os.environ[name]
 
 
 @pytest.fixture(scope="session")
