@@ -58,7 +58,7 @@ class ModelWeights(pulumi.ComponentResource):
     def _source(self, settings: ModelWeightsSettings) -> WeightsSource:
         if isinstance(settings, InstanceStoreWeights):
             return WeightsSource(settings, self._args.server)
-        bucket = settings.bucket or f"{self._name}-{self._args.account_id}"
+        bucket = settings.bucket_name(self._name, self._args.account_id)
         made = [] if settings.bucket else [self._bucket(bucket)]
         file_system = None
         if isinstance(settings, S3Weights):

@@ -12,8 +12,7 @@ from stacks.settings.network import NetworkSettings
 
 @dataclass(frozen=True, slots=True)
 class NetworkArgs:
-    """`settings.cidr_block` is split into eighths: one a zone for nodes, the last for
-    what is public."""
+    """Which parts of the VPC are for what, `NetworkSettings.eighths` says."""
 
     region: str
     settings: NetworkSettings
@@ -34,7 +33,7 @@ class Network(pulumi.ComponentResource):
         self._child = child
         zones = args.settings.zones
         cidr_block = str(args.settings.cidr_block)
-        eighths = list(args.settings.cidr_block.subnets(prefixlen_diff=3))
+        eighths = args.settings.eighths()
 
         self._vpc = ec2.Vpc(
             name,

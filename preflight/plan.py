@@ -28,8 +28,9 @@ class Plan:
         return f"{self.name}-private-{self.gpu_nodes.zone}"
 
     @property
-    def own_weights_bucket(self) -> str:
-        return f"{self.name}-weights-{self.settings.aws.account_id}"
+    def weights_name(self) -> str:
+        """Of what holds the weights, the own bucket among it."""
+        return f"{self.name}-weights"
 
     @property
     def region(self) -> str:

@@ -24,7 +24,7 @@ _RESERVED_ADDRESSES = 5
 def _look(plan: Plan, aws: Clients) -> Iterator[Finding]:
     vpcs = aws.ec2.describe_vpcs(Filters=[_named(plan.name)])["Vpcs"]
     if not vpcs:
-        private = next(plan.settings.network.cidr_block.subnets(prefixlen_diff=3))
+        private = plan.settings.network.eighths()[0]
         free = private.num_addresses - _RESERVED_ADDRESSES
         yield _addresses(
             plan, free, plan.gpu_nodes.max_nodes, f"not created yet; a /{private.prefixlen} a zone"

@@ -22,7 +22,7 @@ def _look(plan: Plan, aws: Clients) -> Iterator[Finding]:
     weights = plan.settings.model_weights
     if isinstance(weights, InstanceStoreWeights):
         return
-    bucket = weights.bucket or plan.own_weights_bucket
+    bucket = weights.bucket_name(plan.weights_name, plan.settings.aws.account_id)
     folder = f"s3://{bucket}/{weights.prefix}/{plan.settings.model_server.weights_folder}/"
     try:
         answer = aws.s3.head_bucket(Bucket=bucket)

@@ -23,28 +23,34 @@ class InstanceStoreWeights(Section):
     """Slowest read of the weights that a start must survive."""
 
 
-class S3Weights(Section):
+class BucketWeights(Section):
+    """Weights that are in a bucket, whichever way engines read them."""
+
+    kind: Literal["s3", "fsx_lustre"]
+    bucket: BucketName | None = None
+    """A bucket that exists; none: the stack makes one and keeps it."""
+    prefix: Prefix = "models"
+    """Folder in the bucket; the weights are in <prefix>/<model>/<revision>."""
+
+    def bucket_name(self, name: str, account_id: str) -> str:
+        """The setting's bucket, or the stack's own: `name` is moe-<stack>-weights."""
+        return self.bucket or f"{name}-{account_id}"
+
+
+class S3Weights(BucketWeights):
     """Each engine streams from S3 to its GPUs, and only it may read there."""
 
     kind: Literal["s3"]
     """`s3`"""
-    bucket: BucketName | None = None
-    """A bucket that exists; none: the stack makes one and keeps it."""
-    prefix: Prefix = "models"
-    """Folder in the bucket; the weights are in <prefix>/<model>/<revision>."""
     slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = 500
     """Slowest read of the weights that a start must survive."""
 
 
-class FsxLustreWeights(Section):
+class FsxLustreWeights(BucketWeights):
     """A Lustre file system in the zone of the GPUs, filled from S3, mounted read-only."""
 
     kind: Literal["fsx_lustre"]
     """`fsx_lustre`"""
-    bucket: BucketName | None = None
-    """A bucket that exists; none: the stack makes one and keeps it."""
-    prefix: Prefix = "models"
-    """Folder in the bucket; the weights are in <prefix>/<model>/<revision>."""
     storage_gib: Annotated[int, Field(ge=1200, le=100800)] = 1200
     """Size of the file system: 1200, or a multiple of 2400."""
     throughput_mib_per_s_per_tib: Literal[125, 250, 500, 1000] = 500

@@ -19,6 +19,10 @@ class NetworkSettings(Section):
     """How private subnets reach the internet; `none` leaves only the VPC endpoints, so that
     images and weights must come from inside AWS."""
 
+    def eighths(self) -> list[IPv4Network]:
+        """The parts of the VPC: one a zone for nodes, the last for what is public."""
+        return list(self.cidr_block.subnets(prefixlen_diff=3))
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not 16 <= self.cidr_block.prefixlen <= 20:
