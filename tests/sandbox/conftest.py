@@ -13,7 +13,9 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from sandbox.aws_server import additions
 from sandbox.control_plane.pki import Pki
 from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.paths import SandboxPaths
@@ -61,6 +63,17 @@ class Kube:
         status, answer = self.call("POST", path, body)
         assert status == 201, answer
         return answer
+
+
+@pytest.fixture(scope="module")
+def moto_url() -> Iterator[str]:
+    """One server for a module: stopping one takes half a second."""
+    additions.install()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 def aws_client(sandbox: Sandbox, service: str, **changed: str) -> Any:

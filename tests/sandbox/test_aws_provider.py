@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from pulumi.runtime.proto import provider_pb2
 
 from sandbox.aws_provider.servicer import AwsStandIn
 from sandbox.aws_provider.wire import from_struct, to_struct
-from sandbox.aws_server import additions
 
 REGION = "us-east-1"
 # Making a key takes moto seconds; a cluster needs only the name of one.
@@ -141,17 +139,6 @@ class Engine:
 
 def urn_of(token: str, name: str = "thing") -> str:
     return f"urn:pulumi:test::project::{token}::{name}"
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    """One server for a module: stopping one takes half a second."""
-    additions.install()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

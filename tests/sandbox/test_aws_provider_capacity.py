@@ -16,7 +16,6 @@ from tests.sandbox.test_aws_provider import (
     World,
     engine,
     environment,
-    moto_url,
     node_group_inputs,
     template_inputs,
     urn_of,
@@ -24,7 +23,7 @@ from tests.sandbox.test_aws_provider import (
 from tests.sandbox.test_aws_provider_nodes import FakeKube, gpu_inputs, kube
 from tests.sandbox.test_aws_provider_round_trip import CASES, unchanged
 
-__all__ = ["engine", "environment", "kube", "moto_url"]
+__all__ = ["engine", "environment", "kube"]
 
 RESERVATION = "aws:ec2/capacityReservation:CapacityReservation"
 PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"

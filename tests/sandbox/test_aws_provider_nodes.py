@@ -22,13 +22,12 @@ from tests.sandbox.test_aws_provider import (
     World,
     engine,
     environment,
-    moto_url,
     node_group_inputs,
     template_inputs,
     urn_of,
 )
 
-__all__ = ["engine", "environment", "moto_url"]
+__all__ = ["engine", "environment"]
 
 
 class FakeKube:

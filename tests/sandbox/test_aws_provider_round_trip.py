@@ -34,13 +34,12 @@ from tests.sandbox.test_aws_provider import (
     engine,
     environment,
     lustre_inputs,
-    moto_url,
     node_group_inputs,
     template_inputs,
     urn_of,
 )
 
-__all__ = ["engine", "environment", "moto_url"]
+__all__ = ["engine", "environment"]
 
 _RULE = {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "description": "https"}
 _VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"

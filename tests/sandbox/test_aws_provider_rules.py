@@ -29,13 +29,12 @@ from tests.sandbox.test_aws_provider import (
     engine,
     environment,
     lustre_inputs,
-    moto_url,
     node_group_inputs,
     template_inputs,
     urn_of,
 )
 
-__all__ = ["engine", "environment", "moto_url"]
+__all__ = ["engine", "environment"]
 
 PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 

@@ -17,12 +17,11 @@ from tests.sandbox.test_aws_provider import (
     engine,
     environment,
     lustre_inputs,
-    moto_url,
     urn_of,
 )
 from tests.sandbox.test_aws_provider_round_trip import CASES, unchanged
 
-__all__ = ["engine", "environment", "moto_url"]
+__all__ = ["engine", "environment"]
 
 BUCKET = "aws:s3/bucket:Bucket"
 ENCRYPTION = (

@@ -14,7 +14,6 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from sandbox.aws_server import additions
 from sandbox.aws_server.additions import eks_images
@@ -23,16 +22,6 @@ REGION, ACCOUNT = "us-west-2", "123456789012"
 ARN = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
 P_INSTANCES = "L-417A185B"
 Client = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    additions.install()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(params=["in process", "over HTTP"])
@@ -44,7 +33,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     if request.param == "in process":
         mock = mock_aws()
     else:
-        keys["endpoint_url"] = request.getfixturevalue("server_url")
+        keys["endpoint_url"] = request.getfixturevalue("moto_url")
     with mock:
         additions.install()
         yield lambda service, region=REGION: make(service, region_name=region, **keys)
@@ -248,14 +237,14 @@ def test_images_of_eks_are_in_every_region(client: Client, variant: str, day: st
     assert len(identifiers) == 2
 
 
-def test_a_reset_clears_all_of_it(server_url: str) -> None:
+def test_a_reset_clears_all_of_it(moto_url: str) -> None:
     make: Any = boto3.client
     keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "test"}
-    ec2 = make("ec2", region_name=REGION, endpoint_url=server_url, **keys)
+    ec2 = make("ec2", region_name=REGION, endpoint_url=moto_url, **keys)
     ec2.create_placement_group(GroupName="packed", Strategy="cluster")
     reserve(ec2)
     images = ec2.describe_images(Owners=[eks_images.OWNER_ID])["Images"]
-    reset = urllib.request.Request(f"{server_url}/moto-api/reset", method="POST")
+    reset = urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")
     urllib.request.urlopen(reset, timeout=10).close()
     assert ec2.describe_placement_groups()["PlacementGroups"] == []
     assert ec2.describe_capacity_reservations()["CapacityReservations"] == []
