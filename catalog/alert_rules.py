@@ -18,12 +18,17 @@ quantile between two edges is interpolated, so a limit there is a guess."""
 
 @dataclass(frozen=True, slots=True)
 class AlertThresholds:
-    """`kv_cache_usage_ratio` is a ratio; `ttft_p99_s` lies on a bucket edge of vLLM."""
+    """`kv_cache_usage_ratio` is a ratio; `ttft_p99_s` lies on a bucket edge of vLLM.
+
+    `startup_s` is how long an engine may take from its pod's creation to its first answer.
+    """
 
     kv_cache_usage_ratio: float
     waiting_requests: int
     ttft_p99_s: float
     gpus_per_node: int
+    startup_s: int
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,30 @@ def vllm_alerts(thresholds: AlertThresholds) -> list[Alert]:
     ]
 
 
+def probe_alerts(thresholds: AlertThresholds) -> list[Alert]:
+    """From the kubelet's own probes, so for engines without metrics too."""
+    ready = f'kube_pod_status_ready{{namespace="{thresholds.namespace}",condition="true"}}'
+    created = f'kube_pod_created{{namespace="{thresholds.namespace}"}}'
+    return [
+        Alert(
+            name="ModelServerNotReady",
+            expression=(
+                f"max by (namespace, pod) ({ready}) == 0 and on (namespace, pod)"
+                f" (max by (namespace, pod) (max_over_time({ready}[1h])) == 1"
+                f" or time() - max by (namespace, pod) ({created}) > {thresholds.startup_s})"
+            ),
+            for_="2m",
+            severity="critical",
+            summary="A model server does not answer its probe.",
+            description=(
+                "{{ $labels.namespace }}/{{ $labels.pod }} was ready before, or had"
+                f" {thresholds.startup_s / 60:.0f} minutes to become it, and is not ready:"
+                " it gets no requests."
+            ),
+        ),
+    ]
+
+
 def gpu_alerts(thresholds: AlertThresholds) -> list[Alert]:
     gpus = thresholds.gpus_per_node
     return [
@@ -139,10 +168,17 @@ def gpu_alerts(thresholds: AlertThresholds) -> list[Alert]:
     ]
 
 
-def rule_groups(thresholds: AlertThresholds, runbook_base_url: str) -> list[dict[str, Any]]:
+def rule_groups(
+    thresholds: AlertThresholds, runbook_base_url: str, *, engine_has_metrics: bool = True
+) -> list[dict[str, Any]]:
     """`spec.groups` of the PrometheusRule."""
-    groups = {"vllm.rules": vllm_alerts(thresholds), "gpu.rules": gpu_alerts(thresholds)}
+    groups = {
+        "vllm.rules": vllm_alerts(thresholds) if engine_has_metrics else [],
+        "probe.rules": probe_alerts(thresholds),
+        "gpu.rules": gpu_alerts(thresholds),
+    }
     return [
         {"name": name, "rules": [alert.rule(runbook_base_url) for alert in alerts]}
         for name, alerts in groups.items()
+        if alerts
     ]

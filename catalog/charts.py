@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart, its vendor's repository, and the keys that values.yaml omits.
+    """A chart, its vendor's repository or OCI registry, and the keys that values.yaml omits.
 
     `undeclared_keys` are dotted paths that the templates read although the
     defaults leave them out; `subcharts` are keys whose values go to another
@@ -48,8 +48,28 @@ KUBE_PROMETHEUS_STACK = Chart(
     subcharts=frozenset({"grafana", "kube-state-metrics", "prometheus-node-exporter"}),
 )
 
+LEADER_WORKER_SET = Chart(
+    name="lws",
+    repository="oci://registry.k8s.io/lws/charts",
+    undeclared_keys=frozenset({"resources.limits.memory"}),
+)
+
+KEDA = Chart(
+    name="keda",
+    repository="https://kedacore.github.io/charts",
+)
+
 CHARTS = MappingProxyType(
-    {chart.name: chart for chart in (GPU_OPERATOR, EFA_DEVICE_PLUGIN, KUBE_PROMETHEUS_STACK)}
+    {
+        chart.name: chart
+        for chart in (
+            GPU_OPERATOR,
+            EFA_DEVICE_PLUGIN,
+            KUBE_PROMETHEUS_STACK,
+            LEADER_WORKER_SET,
+            KEDA,
+        )
+    }
 )
 
 

@@ -5,6 +5,7 @@ takes its toleration and its selector from here.
 """
 
 from types import MappingProxyType
+from typing import Any
 
 GPU_RESOURCE = "nvidia.com/gpu"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
@@ -24,3 +25,11 @@ def node_labels(*, efa: bool) -> dict[str, str]:
     """Labels of a GPU node, with EFA interfaces or without."""
     labels = {**NODE_SELECTOR, "nvidia.com/gpu.present": "true"}
     return {**labels, "vpc.amazonaws.com/efa.present": "true"} if efa else labels
+
+
+def elsewhere() -> dict[str, Any]:
+    """Affinity that keeps a pod off the GPU nodes, where it tolerates every taint too."""
+    ((label, value),) = NODE_SELECTOR.items()
+    term = {"matchExpressions": [{"key": label, "operator": "NotIn", "values": [value]}]}
+    required = {"nodeSelectorTerms": [term]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}

@@ -6,7 +6,7 @@ None of it stops anything: the program logs it, and `moe preflight` shows it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog import instance_types, models
+from catalog import models
 from catalog.startup import read_s
 from stacks.settings import Settings
 from stacks.settings.gpu_node_group import OnDemand
@@ -42,8 +42,7 @@ def advice(settings: Settings) -> list[Advice]:
 def _efa_for_nobody(settings: Settings) -> Iterator[Advice]:
     """Tensor parallelism inside a node talks through NVSwitch, never through EFA."""
     gpus = settings.gpu_node_group
-    in_a_node = instance_types.instance_type(gpus.instance_type).gpu_count
-    if not gpus.efa.enabled or settings.model_server.tensor_parallel_size > in_a_node:
+    if not gpus.efa.enabled or settings.model_server.nodes_per_engine > 1:
         return
     if gpus.max_nodes < 2:
         found = "EFA on at most one node has nobody to talk to"
@@ -77,7 +76,7 @@ def _update_waits(settings: Settings) -> Iterator[Advice]:
 def _engines_wait(settings: Settings) -> Iterator[Advice]:
     """Nothing here scales nodes: the first number of them stays until somebody changes it."""
     gpus, wanted = settings.gpu_node_group, settings.model_server.replicas
-    room = settings.engines_per_node() * gpus.desired_nodes
+    room = settings.engines_on(gpus.desired_nodes)
     if wanted > room:
         yield Advice(
             "model_server.replicas",

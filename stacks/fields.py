@@ -20,7 +20,8 @@ class Located:
 
     @property
     def description(self) -> str:
-        return (self.field.description or "") if self.field else ""
+        """On one line, as messages want it."""
+        return " ".join(((self.field.description or "") if self.field else "").split())
 
 
 def located(location: Sequence[str | int]) -> Located:

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stacks.fields import kind_of, located
+from stacks.fields import kind_of, located, sections_in
 from stacks.settings import Settings
 
 PROJECT = "moe-serving"
@@ -192,6 +192,14 @@ def _kinds(location: tuple[str | int, ...]) -> str:
 def _unknown_key(location: tuple[str | int, ...]) -> str:
     parents = located(location[:-1]).sections
     known = [key for parent in parents for key in parent.model_fields]
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    deeper = {
+        inner: f"{key}.{inner}"
+        for parent in parents
+        for key, field in parent.model_fields.items()
+        for section in sections_in(field.annotation)
+        for inner in section.model_fields
+    }
+    close = difflib.get_close_matches(str(location[-1]), [*known, *deeper], n=1)
+    shown = [key if key in known else deeper[key] for key in close]
+    hint = f"did you mean {shown[0]}? " if shown else ""
     return f"unknown key; {hint}allowed: {', '.join(known)}"

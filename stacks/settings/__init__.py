@@ -5,13 +5,13 @@ refused. Here is what sections say about each other. Reading the file and wordin
 its errors is `stacks/reading.py`.
 """
 
-import math
 import re
 from typing import Self
 
 from pydantic import model_validator
 
 from catalog import instance_types, memory_fit, models, node_capacity
+from stacks.settings import serving
 from stacks.settings.alerts import AlertSettings
 from stacks.settings.aws import AwsSettings
 from stacks.settings.charts import ChartSettings
@@ -101,82 +101,40 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _model_fits(self) -> Self:
-        server = self.model_server
-        model = models.model(server.model)
-        node = instance_types.instance_type(self.gpu_node_group.instance_type)
-        if server.max_model_len > model.context_tokens:
-            raise refused(
-                "model_server.max_model_len",
-                server.max_model_len,
-                f"up to {model.context_tokens}, the context of {model.name}",
-            )
-        fit = self.memory_fit()
-        if not fit.fits:
-            raise refused("model_server.model", *_does_not_fit(fit, server.gpu_memory_utilization))
-        needed_gib = memory_fit.host_memory_needed_gib(
-            model, gpus=server.tensor_parallel_size, shm_gib=server.shm_gib
-        )
-        most_gib = node_capacity.memory_for_pods_gib(node, efa=self.gpu_node_group.efa.enabled)
-        if not needed_gib <= server.memory_gib <= most_gib:
-            raise refused(
-                "model_server.memory_gib",
-                server.memory_gib,
-                f"{math.ceil(needed_gib)} (weights, /dev/shm and"
-                f" {server.tensor_parallel_size} workers) to {most_gib} (what a pod can have of"
-                f" {node.name})",
-            )
-        if server.cpu > node_capacity.cpus_for_pods(node):
-            raise refused(
-                "model_server.cpu",
-                server.cpu,
-                f"up to {node_capacity.cpus_for_pods(node)}, what a pod can have of {node.name}",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _engines_have_room(self) -> Self:
-        most = self.engines_per_node() * self.gpu_node_group.max_nodes
-        if self.model_server.replicas > most:
-            raise refused(
-                "model_server.replicas",
-                self.model_server.replicas,
-                f"up to {most}: {self.engines_per_node()} a node, by GPUs, memory and CPU, on"
-                f" gpu_node_group.max_nodes {self.gpu_node_group.max_nodes}",
-            )
+    def _engines_run(self) -> Self:
+        serving.check_engine(self)
+        serving.check_memory(self)
+        serving.check_room(self)
         return self
 
     def engines_per_node(self) -> int:
-        """Engines that fit beside each other on one GPU node."""
+        """Engines that fit beside each other on one GPU node; 0 where one needs several nodes."""
         server = self.model_server
+        if server.nodes_per_engine > 1:
+            return 0
         node = instance_types.instance_type(self.gpu_node_group.instance_type)
         memory_gib = node_capacity.memory_for_pods_gib(node, efa=self.gpu_node_group.efa.enabled)
         return min(
-            node.gpu_count // server.tensor_parallel_size,
+            node.gpu_count // server.gpus_per_pod,
             memory_gib // server.memory_gib,
             node_capacity.cpus_for_pods(node) // server.cpu,
         )
+
+    def engines_on(self, nodes: int) -> int:
+        """Engines that `nodes` GPU nodes hold together."""
+        if self.model_server.nodes_per_engine > 1:
+            return nodes // self.model_server.nodes_per_engine
+        return self.engines_per_node() * nodes
 
     def memory_fit(self) -> memory_fit.MemoryFit:
         server = self.model_server
         return memory_fit.memory_fit(
             models.model(server.model),
             instance_types.instance_type(self.gpu_node_group.instance_type),
-            tensor_parallel_size=server.tensor_parallel_size,
+            server.layout,
             max_model_len=server.max_model_len,
             gpu_memory_utilization=server.gpu_memory_utilization,
             min_sequences=server.min_full_length_sequences,
+            max_num_batched_tokens=server.step.max_num_batched_tokens,
+            max_num_seqs=server.step.max_num_seqs,
         )
-
-
-def _does_not_fit(fit: memory_fit.MemoryFit, utilization: float) -> tuple[str, str]:
-    """What was found and what would be allowed, for the message about memory."""
-    found = (
-        f"{fit.model.name} on one {fit.instance_type.name} with tensor_parallel_size"
-        f" {fit.tensor_parallel_size} (need {fit.needed_gib:.1f} GiB a GPU:"
-        f" weights {fit.weights_gib:.1f}, activations and graphs {fit.overhead_gib:.1f},"
-        f" KV cache of {fit.min_sequences} x {fit.max_model_len} tokens; have"
-        f" {fit.budget_gib:.1f} GiB)"
-    )
-    fixes = memory_fit.what_would_fit(fit, utilization)
-    return found, "; or ".join(fixes) or "nothing in the catalogue"

@@ -18,6 +18,10 @@ class ChartSettings(Section):
     """Device plugin that offers vpc.amazonaws.com/efa."""
     kube_prometheus_stack: ChartVersion
     """Prometheus Operator, Prometheus and kube-state-metrics."""
+    leader_worker_set: ChartVersion = "0.9.0"
+    """LeaderWorkerSet, which starts and restarts the pods of an engine across nodes together."""
+    keda: ChartVersion = "2.21.0"
+    """KEDA, which scales engines by their metrics."""
     image_registry: (
         Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$")] | None
     ) = None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stacks.settings.section import Section, refused
+from stacks.settings.section import SecretName, Section, refused
 
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)*$")]
@@ -15,9 +15,7 @@ class InstanceStoreWeights(Section):
 
     kind: Literal["instance_store"]
     """`instance_store`"""
-    hugging_face_token_secret: (
-        Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None
-    ) = None
+    hugging_face_token_secret: SecretName | None = None
     """Name of a Secret in the model's namespace with key `token`, for gated models."""
     slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = 200
     """Slowest read of the weights that a start must survive."""

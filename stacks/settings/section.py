@@ -8,6 +8,9 @@ from pydantic_core import PydanticCustomError
 Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 InstanceTypePattern = Annotated[str, StringConstraints(pattern=r"^[a-z]\w*\.\w+$")]
 AmiReleaseVersion = Annotated[str, StringConstraints(pattern=r"^1\.\d{2}\.\d+-\d{8}$")]
+SecretName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+]
 KmsKeyArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]+$")
 ]

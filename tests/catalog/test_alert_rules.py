@@ -9,13 +9,22 @@ from typing import Any
 
 import pytest
 
-from catalog.alert_rules import AlertThresholds, gpu_alerts, rule_groups, vllm_alerts
+from catalog.alert_rules import AlertThresholds, gpu_alerts, probe_alerts, rule_groups, vllm_alerts
 from components.monitoring import dcgm_collectors
 
 THRESHOLDS = AlertThresholds(
-    kv_cache_usage_ratio=0.9, waiting_requests=20, ttft_p99_s=5.0, gpus_per_node=8
+    kv_cache_usage_ratio=0.9,
+    waiting_requests=20,
+    ttft_p99_s=5.0,
+    gpus_per_node=8,
+    startup_s=1800,
+    namespace="m",
 )
-ALERTS = {alert.name: alert for alert in (*vllm_alerts(THRESHOLDS), *gpu_alerts(THRESHOLDS))}
+ALERTS = {
+    alert.name: alert
+    for alerts in (vllm_alerts, probe_alerts, gpu_alerts)
+    for alert in alerts(THRESHOLDS)
+}
 RUNBOOKS = "https://runbooks.example.com/moe"
 
 POD = {"namespace": "m", "pod": "p", "model_name": "mixtral"}
@@ -39,7 +48,37 @@ class Scene:
     description: str = ""
 
 
+READY = {"namespace": "m", "pod": "p", "condition": "true"}
+
 SCENES = {
+    "ready, then not, then again": Scene(
+        "ModelServerNotReady",
+        [
+            series("kube_pod_status_ready", READY, "1x10 0x10 1x10"),
+            series("kube_pod_created", {"namespace": "m", "pod": "p"}, "0x30"),
+        ],
+        quiet_min=(9, 25),
+        firing_min=14,
+        labels={"namespace": "m", "pod": "p"},
+        description=(
+            "m/p was ready before, or had 30 minutes to become it, and is not ready: it gets no"
+            " requests."
+        ),
+    ),
+    "never ready": Scene(
+        "ModelServerNotReady",
+        [
+            series("kube_pod_status_ready", READY, "0x60"),
+            series("kube_pod_created", {"namespace": "m", "pod": "p"}, "0x60"),
+        ],
+        quiet_min=(5, 30),
+        firing_min=34,
+        labels={"namespace": "m", "pod": "p"},
+        description=(
+            "m/p was ready before, or had 30 minutes to become it, and is not ready: it gets no"
+            " requests."
+        ),
+    ),
     "kv cache full, then not": Scene(
         "HighKVCacheUsage",
         [series("vllm:kv_cache_usage_perc", {**POD, "engine": "0"}, "0.95x10 0.5x10")],

@@ -1,7 +1,7 @@
 import pytest
 
 from catalog import charts
-from components import gpu_operator, monitoring
+from components import gpu_operator, keda, leader_worker_set_operator, monitoring
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,8 @@ from components import gpu_operator, monitoring
         (charts.GPU_OPERATOR, gpu_operator.values([], "registry.example.com")),
         (charts.EFA_DEVICE_PLUGIN, gpu_operator.efa_values([], "registry.example.com")),
         (charts.KUBE_PROMETHEUS_STACK, monitoring.values("registry.example.com")),
+        (charts.LEADER_WORKER_SET, leader_worker_set_operator.values("registry.example.com")),
+        (charts.KEDA, keda.values("registry.example.com")),
     ],
     ids=lambda value: value.name if isinstance(value, charts.Chart) else "",
 )

@@ -87,6 +87,7 @@ _GPU_NODE_GROUP = st.fixed_dictionaries(
 _WEIGHTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {"kind": "instance_store"},
+        {"kind": "instance_store", "hugging_face_token_secret": "hugging-face"},
         {"kind": "s3"},
         {"kind": "s3", "bucket": "weights-of-ours", "prefix": "a/b"},
         {"kind": "fsx_lustre"},
@@ -94,9 +95,44 @@ _WEIGHTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"kind": "fsx_lustre", "storage_gib": 3000},
     ]
 )
+_EXPERT_PARALLEL = st.fixed_dictionaries(
+    {},
+    optional={
+        "data_parallel_size": st.sampled_from([1, 2, 4, 8]),
+        "redundant_experts": st.sampled_from([0, 2, 8]),
+    },
+)
+_ENGINES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("vllm")},
+        optional={
+            "pipeline_parallel_size": st.sampled_from([1, 2, 3]),
+            "efa_installer": st.sampled_from(["1.51.0", "1.28.0"]),
+            "expert_parallel": _EXPERT_PARALLEL,
+            "gpu_memory_utilization": st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+            "max_num_seqs": st.sampled_from([64, 256, 1024]),
+            "max_num_batched_tokens": st.sampled_from([2048, 8192]),
+            "max_queued_requests": st.sampled_from([1, 512]),
+            "max_queued_tokens": st.just(100_000),
+        },
+    ),
+    st.just({"kind": "deepspeed_mii"}),
+    st.just({"kind": "tgi"}),
+)
+_AUTOSCALING = st.fixed_dictionaries(
+    {"max_replicas": st.integers(2, 4)},
+    optional={
+        "waiting_requests": st.sampled_from([1, 5]),
+        "scale_down_window_s": st.sampled_from([300, 1800]),
+    },
+)
 _MODEL_SERVER = st.fixed_dictionaries(
     {},
     optional={
+        "engine": _ENGINES,
+        "autoscaling": _AUTOSCALING,
+        "api_key_secret": st.just("api-key"),
+        "external_secret_store": st.just("vault"),
         "model": st.sampled_from(list(MODELS)),
         "tensor_parallel_size": st.sampled_from([1, 2, 4, 8]),
         "max_model_len": st.sampled_from([2048, 8192, 32768, 65536]),
@@ -105,6 +141,27 @@ _MODEL_SERVER = st.fixed_dictionaries(
         "image": st.sampled_from([f"{ECR}/vllm@{DIGEST}", f"vllm/vllm-openai@{DIGEST}"]),
     },
 )
+_ACROSS_NODES = {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"}
+_EFA_IMAGE = f"{ECR}/vllm-efa@{DIGEST}"
+_WORKING_SERVERS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        {"engine": _ACROSS_NODES, "image": _EFA_IMAGE},
+        {
+            "engine": {**_ACROSS_NODES, "expert_parallel": {}},
+            "image": _EFA_IMAGE,
+            "model": "mistralai/Mixtral-8x22B-Instruct-v0.1",
+        },
+        {"engine": {"kind": "vllm", "expert_parallel": {}}},
+        {
+            "engine": {"kind": "vllm", "expert_parallel": {"data_parallel_size": 4}},
+            "tensor_parallel_size": 2,
+        },
+        {"engine": {"kind": "deepspeed_mii"}},
+        {"autoscaling": {"max_replicas": 2}, "api_key_secret": "api-key"},
+    ]
+)
+"""What works beside the rest of stack `local`: drawn key by key it hardly ever would."""
+
 _CHARTS = st.fixed_dictionaries(
     {}, optional={"image_registry": st.sampled_from([f"{ECR}/mirror", "registry.example.com"])}
 )
@@ -127,7 +184,7 @@ def drawn_sections() -> st.SearchStrategy[Sections]:
         optional={
             "gpu_node_group": _GPU_NODE_GROUP,
             "model_weights": _WEIGHTS,
-            "model_server": _MODEL_SERVER,
+            "model_server": st.one_of(_MODEL_SERVER, _WORKING_SERVERS),
             "charts": _CHARTS,
             "network": _NETWORK,
             "cluster": _CLUSTER,

@@ -5,19 +5,10 @@ from typing import Any
 import pytest
 
 from catalog import efa_layout
-from stacks import reading
 from stacks.reading import SettingsError
 from stacks.settings import Settings
+from tests.stacks.changed import local
 from tests.stacks.drawn_settings import DIGEST, ECR, RESERVATION, RESOURCE_GROUP
-
-LOCAL = reading.stack_file("local")
-
-
-def local(**sections: dict[str, Any]) -> Settings:
-    config = dict(reading.config_of(LOCAL))
-    for name, values in sections.items():
-        config[f"moe-serving:{name}"] = {**config[f"moe-serving:{name}"], **values}
-    return reading.validated(config, LOCAL)
 
 
 def gpu(**values: Any) -> Settings:

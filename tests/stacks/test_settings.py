@@ -39,9 +39,20 @@ def test_the_stacks_are_the_four() -> None:
     ("change", "key", "says"),
     [
         (
-            section("model_server", gpu_memory_utilisation=0.9),
-            "moe-serving:model_server.gpu_memory_utilisation",
-            "did you mean gpu_memory_utilization?",
+            section("model_server", max_model_length=32768),
+            "moe-serving:model_server.max_model_length",
+            "did you mean max_model_len?",
+        ),
+        (
+            # Where it was before there were several kinds of engine.
+            section("model_server", gpu_memory_utilization=0.9),
+            "moe-serving:model_server.gpu_memory_utilization",
+            "did you mean engine.gpu_memory_utilization?",
+        ),
+        (
+            section("model_server", engine={"kind": "vllm", "max_num_sequences": 9}),
+            "moe-serving:model_server.engine.max_num_sequences",
+            "did you mean max_num_seqs?",
         ),
         (
             lambda config: config.update({"moe-serving:modelserver": {}}),
@@ -50,8 +61,8 @@ def test_the_stacks_are_the_four() -> None:
         ),
         (section("model_server", replicas="1"), "moe-serving:model_server.replicas", '"1" is not'),
         (
-            section("model_server", gpu_memory_utilization=1.2),
-            "moe-serving:model_server.gpu_memory_utilization",
+            section("model_server", engine={"kind": "vllm", "gpu_memory_utilization": 1.2}),
+            "moe-serving:model_server.engine.gpu_memory_utilization",
             "1.2 is not allowed; allowed: less than or equal to 0.95",
         ),
         (
@@ -67,7 +78,7 @@ def test_the_stacks_are_the_four() -> None:
         (
             section("model_server", model="mistralai/Mixtral"),
             "moe-serving:model_server.model",
-            "unknown model 'mistralai/Mixtral'; allowed: mistralai/Mixtral-8x7B",
+            "unknown model 'mistralai/Mixtral'; allowed: ",
         ),
         (
             section("model_server", memory_gib=64),
@@ -137,7 +148,7 @@ def test_a_refusal_names_file_key_value_and_what_is_allowed(
 
 def test_a_model_that_does_not_fit_says_need_have_and_what_would_fit() -> None:
     (problem,) = refused(section("model_server", model="mistralai/Mixtral-8x22B-Instruct-v0.1"))
-    assert "need 42.7 GiB a GPU" in problem.message
+    assert "need 43.4 GiB a GPU" in problem.message
     assert "have 36.2 GiB" in problem.message
     assert "p4de.24xlarge with tensor_parallel_size 8" in problem.message
 

@@ -1,0 +1,1 @@
+"""Capacity: from traffic to replicas, nodes and cost (`moe plan`)."""
