@@ -1,15 +1,15 @@
-"""The command line of a vLLM server, out of `command`, `args` and `env` of a container.
+"""The command line of an LLM server, out of `command`, `args` and `env` of a container.
 
 As Kubernetes and a shell would make it: `$(VAR)` is a variable of the container,
 without `command` the image's entry point runs, and a script of `sh -c` is read
-for the one command that starts vLLM.
+for the one command that starts a server.
 """
 
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -18,9 +18,15 @@ from policies.reading import child, elements, shown
 Token = str | UnknownValueError
 """One word, or the error that stands for a word that is not known yet."""
 
+Engine = Literal["vllm", "deepspeed_mii"]
+
 _ENTRY_POINT = re.compile(
     r"vllm\.entrypoints\.(?:[\w.]+\.)?(?:api_server|main)|.*/vllm/entrypoints/[\w/]*api_server\.py"
 )
+_MII_ENTRY_POINT = re.compile(
+    r"mii\.entrypoints\.(?:openai_)?api_server|.*/mii/entrypoints/(?:openai_)?api_server\.py"
+)
+_MII_IMAGE = "deepspeed-mii"
 # Flags that hardly any other program has: who gets one is a server, whatever it is called.
 _TELLING_FLAG = re.compile(
     r"(?:-tp|--(?:tensor[-_]parallel|pipeline[-_]parallel|gpu[-_]memory|max[-_]model)[-_\w]*)(?:=.*)?",
@@ -35,22 +41,49 @@ _DEEPEST_SHELL = 3
 _SEPARATORS = ";&|()\n"
 
 
-def vllm_arguments(container: Mapping[str, Any]) -> list[Token] | None:
-    """The words after `vllm serve`; None where the container starts no vLLM."""
-    variables = _literal_variables(child(container, "env"))
-    command = _words(child(container, "command"), variables)
-    args = _words(child(container, "args"), variables)
-    commands = list(_commands([*command, *args], variables))
+class Started(NamedTuple):
+    """A server as a container starts it: the words after `vllm serve`, or after MII's module."""
+
+    engine: Engine
+    arguments: list[Token]
+
+
+def started_server(
+    container: Mapping[str, Any], variables: Mapping[str, str] | None = None
+) -> Started | None:
+    """The server that `container` starts, None where it starts none.
+
+    `variables` are those that Kubernetes itself writes into the container.
+    """
+    known = {**(variables or {}), **_literal_variables(child(container, "env"))}
+    command = _words(child(container, "command"), known)
+    args = _words(child(container, "args"), known)
+    commands = list(_commands([*command, *args], known))
     for words in commands:
         if (started := _after_start(words)) is not None:
             return started
     for words in commands:
         if _has_telling_flag(words):
-            return list(words)
+            return Started(_engine_of_flags(container), list(words))
     if command:
         return None
-    image = child(container, "image")
-    return args if isinstance(image, str) and "vllm" in _image_name(image) else None
+    engine = _engine_of_image(child(container, "image"))
+    return None if engine is None else Started(engine, args)
+
+
+def _engine_of_flags(container: Mapping[str, Any]) -> Engine:
+    """Of a server that its flags tell: an image whose name is not known yet is none of MII."""
+    try:
+        return _engine_of_image(child(container, "image")) or "vllm"
+    except UnknownValueError:
+        return "vllm"
+
+
+def _engine_of_image(image: Any) -> Engine | None:
+    name = _image_name(image) if isinstance(image, str) else ""
+    if name.endswith(_MII_IMAGE):
+        return "deepspeed_mii"
+    return "vllm" if "vllm" in name else None
 
 
 def _image_name(image: str) -> str:
@@ -96,15 +129,17 @@ def _commands(
             yield from _commands(command, variables, depth - 1)
 
 
-def _after_start(words: Sequence[Token]) -> list[Token] | None:
+def _after_start(words: Sequence[Token]) -> Started | None:
     for index, word in enumerate(words):
         if not isinstance(word, str):
             continue
         rest = list(words[index + 1 :])
         if PurePosixPath(word).name == "vllm" and rest[:1] == ["serve"]:
-            return rest[1:]
+            return Started("vllm", rest[1:])
         if _ENTRY_POINT.fullmatch(word):
-            return rest[1:] if rest[:1] == ["serve"] else rest
+            return Started("vllm", rest[1:] if rest[:1] == ["serve"] else rest)
+        if _MII_ENTRY_POINT.fullmatch(word):
+            return Started("deepspeed_mii", rest)
     return None
 
 

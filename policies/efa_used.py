@@ -1,26 +1,27 @@
 """EFA is used where it is set up, and set up where it is used: advice, no refusal.
 
 Nothing fails where this policy speaks up. An engine on one node talks through NVSwitch
-and never touches EFA; vLLM's own image has no EFA libraries, and NCCL then falls back
-to sockets without a word (vllm#55635); the huge pages that the EFA driver sets aside on
-a node are there only for pods that request them.
+and never touches EFA; an image without EFA libraries falls back to sockets without a word
+(vllm#55635); the huge pages that the EFA driver sets aside on a node are there only for
+pods that request them. Of engines across nodes `engine_across_nodes` asks all that.
 """
 
 from collections.abc import Sequence
 
 from pulumi_policy import EnforcementLevel, PolicyResource, Severity, StackValidationPolicy
 
+from catalog import efa_image
 from catalog.gpu_nodes import EFA_RESOURCE
 from policies.efa import efa_templates
+from policies.llm_servers import server_flags
 from policies.quantities import quantity
 from policies.reading import child
-from policies.review import Config, Resource, Review, of_stack, resource
-from policies.vllm_flags import vllm_flags
-from policies.workloads import Container, containers, kind_of_workload
+from policies.review import Config, Review, of_stack, resource
+from policies.vllm_flags import VllmFlags
+from policies.worker_groups import is_group_of_several
+from policies.workloads import Container, containers
 
 _HUGE_PAGES = "hugepages-2Mi"
-_STOCK_IMAGE = "vllm/vllm-openai"
-_SEVERAL_NODES = "LeaderWorkerSet"
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
@@ -32,7 +33,7 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
             with review.reading(container.place):
                 uses = any(_amount(container, EFA_RESOURCE, of) for of in ("limits", "requests"))
                 if uses:
-                    _check_user(review, container, subject)
+                    _check_user(review, container)
             is_used |= uses
     if is_used:
         return
@@ -46,9 +47,18 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
             )
 
 
-def _check_user(review: Review, container: Container, subject: Resource) -> None:
-    with review.reading(container.place):
-        _check_one_node(review, container, subject)
+def _check_user(review: Review, container: Container) -> None:
+    flags = server_flags(container)
+    if isinstance(flags, VllmFlags):
+        if flags.spans_pods() or is_group_of_several(container.pod):
+            return
+        is_alone = flags.stays_in_its_pod()
+    else:
+        # DeepSpeed-MII spans no nodes; whatever else asks for EFA is taken to need it.
+        is_alone = flags is not None
+    if is_alone:
+        _advise_none(review, container)
+        return
     with review.reading(container.place):
         _check_image(review, container)
     with review.reading(container.place):
@@ -59,35 +69,25 @@ def _amount(container: Container, name: str, of: str = "limits") -> bool:
     return bool(quantity(container.quantities(of, name)))
 
 
-def _check_one_node(review: Review, container: Container, subject: Resource) -> None:
-    flags = vllm_flags(container.fields)
-    if flags is None or kind_of_workload(subject) == _SEVERAL_NODES:
-        return
-    if flags.stays_in_its_pod():
-        review.refuse(
-            container.place,
-            found=f"request {EFA_RESOURCE} of an engine on one node",
-            allowed="none: its GPUs talk through NVSwitch",
-            fix="leave the request out",
-        )
+def _advise_none(review: Review, container: Container) -> None:
+    review.refuse(
+        container.place,
+        found=f"request {EFA_RESOURCE} of an engine on one node",
+        allowed="none: its GPUs talk through NVSwitch",
+        fix="leave the request out",
+    )
 
 
 def _check_image(review: Review, container: Container) -> None:
     image = child(container.fields, "image")
-    if isinstance(image, str) and _is_stock(image):
+    if isinstance(image, str) and efa_image.is_stock(image):
         review.refuse(
             container.place,
-            found=f"request {EFA_RESOURCE} with image {_STOCK_IMAGE}, which has no EFA libraries",
-            allowed="an image with libfabric and aws-ofi-nccl",
+            found=f"request {EFA_RESOURCE} with image {efa_image.STOCK_IMAGE}, which has no EFA"
+            " libraries",
+            allowed=efa_image.ALLOWED,
             fix="build one, and look for NET/OFI in the log with NCCL_DEBUG=INFO",
         )
-
-
-def _is_stock(image: str) -> bool:
-    """Also where the image is a copy in another registry, under the same name."""
-    path, _, last = image.partition("@")[0].rpartition("/")
-    name = f"{path}/{last.partition(':')[0]}"
-    return name == _STOCK_IMAGE or name.endswith(f"/{_STOCK_IMAGE}")
 
 
 def _check_huge_pages(review: Review, container: Container) -> None:

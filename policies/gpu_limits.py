@@ -1,8 +1,8 @@
 """An LLM server asks for exactly the GPUs that its processes take.
 
 With fewer, vLLM fails while it starts; with more, GPUs of scarce nodes idle.
-vLLM takes tensor parallel size x engines x pipeline stages of its pod
-(vllm/config/parallel.py, world_size).
+vLLM takes tensor parallel size x data parallel ranks x pipeline stages of its pod
+(vllm/config/parallel.py, local_world_size).
 """
 
 from pulumi_policy import ResourceValidationPolicy, Severity
@@ -12,7 +12,7 @@ from policies.llm_servers import llm_servers
 from policies.quantities import quantity
 from policies.reading import shown
 from policies.review import Config, Resource, Review, UnreadableError, of_resource
-from policies.vllm_flags import TENSOR_PARALLEL, Flags
+from policies.server_flags import ServerFlags
 from policies.workloads import Container
 
 
@@ -24,7 +24,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
             _check_request(review, container)
 
 
-def _check_limit(review: Review, container: Container, flags: Flags) -> None:
+def _check_limit(review: Review, container: Container, flags: ServerFlags) -> None:
     limit = container.quantities("limits", GPU_RESOURCE)
     if limit is None and container.partial:
         return
@@ -35,7 +35,7 @@ def _check_limit(review: Review, container: Container, flags: Flags) -> None:
             container.place,
             found=str(error),
             allowed="sizes as literal numbers",
-            fix=f"write --{TENSOR_PARALLEL} and the other parallel sizes as numbers in args",
+            fix=f"write --{flags.tensor_parallel} and the other parallel sizes as numbers in args",
         )
         needed = None
     number = quantity(limit)
@@ -50,8 +50,7 @@ def _check_limit(review: Review, container: Container, flags: Flags) -> None:
         review.refuse(
             container.place,
             found=f"limit {GPU_RESOURCE} {shown(limit)}",
-            allowed=f"{needed}, as many as its processes take"
-            f" (--{TENSOR_PARALLEL} {flags.whole_number(TENSOR_PARALLEL, 1)})",
+            allowed=f"{needed}, as many as its processes take ({flags.sizes()})",
             fix=f"set resources.limits[{GPU_RESOURCE}] to {needed}, or the parallel size to match",
         )
 
@@ -75,8 +74,8 @@ POLICY = ResourceValidationPolicy(
     " and the number of GPUs that its processes take.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["gpu", "kubernetes", "vllm"],
+    tags=["deepspeed-mii", "gpu", "kubernetes", "vllm"],
     remediation_steps=f"Set resources.limits[{GPU_RESOURCE}] to the tensor parallel size"
-    " (times engines and pipeline stages in the pod), and requests to the same.",
+    " (times data parallel ranks and pipeline stages in the pod), and requests to the same.",
     url="https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
 )

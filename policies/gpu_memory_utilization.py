@@ -13,21 +13,21 @@ from catalog.memory_fit import (
     MAX_GPU_MEMORY_UTILIZATION,
     MIN_GPU_MEMORY_UTILIZATION,
 )
-from policies.llm_servers import llm_servers
+from policies.llm_servers import vllm_servers
 from policies.reading import shown
 from policies.review import Config, Place, Resource, Review, UnreadableError, of_resource
-from policies.vllm_flags import GPU_MEMORY_UTILIZATION, Flags
+from policies.vllm_flags import GPU_MEMORY_UTILIZATION, VllmFlags
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
     low = config.get("minimum", MIN_GPU_MEMORY_UTILIZATION)
     high = config.get("maximum", MAX_GPU_MEMORY_UTILIZATION)
-    for container, flags in llm_servers(review, subject):
+    for container, flags in vllm_servers(review, subject):
         with review.reading(container.place):
             _check_share(review, container.place, flags, low, high)
 
 
-def _check_share(review: Review, place: Place, flags: Flags, low: float, high: float) -> None:
+def _check_share(review: Review, place: Place, flags: VllmFlags, low: float, high: float) -> None:
     try:
         text = flags.text(GPU_MEMORY_UTILIZATION)
     except UnreadableError as error:

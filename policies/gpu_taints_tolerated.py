@@ -87,9 +87,9 @@ def _check_server(
 ) -> None:
     refused = []
     for group in of_type(resources, NODE_GROUP):
-        if not any(map(may_have_gpus, selected_types(container.pod, group, resources))):
+        if not any(map(may_have_gpus, selected_types(container.pod.spec, group, resources))):
             continue
-        missing = _not_tolerated(group, child(container.pod, "tolerations"))
+        missing = _not_tolerated(group, child(container.pod.spec, "tolerations"))
         if not missing:
             return
         refused.append(f'{missing} of node group "{group.name}"')

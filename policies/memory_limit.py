@@ -16,7 +16,7 @@ from policies.llm_servers import llm_servers
 from policies.quantities import quantity
 from policies.reading import child, elements, known, shown
 from policies.review import Config, Resource, Review, of_resource
-from policies.vllm_flags import Flags
+from policies.server_flags import ServerFlags
 from policies.workloads import Container
 
 
@@ -28,7 +28,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
             _check_request(review, container)
 
 
-def _check_amount(review: Review, container: Container, flags: Flags) -> None:
+def _check_amount(review: Review, container: Container, flags: ServerFlags) -> None:
     limit = container.quantities("limits", "memory")
     if limit is None and container.partial:
         return
@@ -44,11 +44,11 @@ def _check_amount(review: Review, container: Container, flags: Flags) -> None:
     model = flags.model()
     if model is None:
         return
-    if flags.spans_stages_or_nodes() or not flags.weights_as_catalogued():
+    if not flags.weights_as_catalogued(model):
         review.could_not_check(
             container.place,
-            f"how much memory {model.name} needs here: the formula is for 16-bit weights"
-            " and tensor parallelism in one pod",
+            f"how much memory {model.name} needs here: its weights are not as wide as the"
+            " catalogue has them",
         )
         return
     shm_gib = _memory_volumes_gib(review, container)
@@ -84,7 +84,7 @@ def _memory_volumes_gib(review: Review, container: Container) -> float:
         with review.reading(container.place):
             mounted.append(child(known(mount), "name"))
     total = Decimal(0)
-    for volume in elements(child(container.pod, "volumes")):
+    for volume in elements(child(container.pod.spec, "volumes")):
         with review.reading(container.place):
             directory = child(known(volume), "emptyDir")
             if child(directory, "medium") == "Memory" and child(volume, "name") in mounted:

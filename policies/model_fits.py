@@ -4,30 +4,25 @@ The formula is `catalog.memory_fit`, the one that the settings ask; this policy
 sees what was really declared, whatever the settings said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
 
-from catalog.instance_types import INSTANCE_TYPES, GpuInstanceType
+from catalog import fit_in_words, sequence_length
 from catalog.memory_fit import (
     DEFAULT_GPU_MEMORY_UTILIZATION,
     DEFAULT_MIN_SEQUENCES,
     MemoryFit,
     memory_fit,
-    what_would_fit,
 )
-from catalog.models import MoeModel
+from catalog.models import Model
+from catalog.parallel_layout import refusals
 from policies.llm_servers import llm_servers
-from policies.node_groups import NODE_GROUP, may_have_gpus, of_type
-from policies.node_selection import selected_types
+from policies.node_selection import gpu_nodes
 from policies.reading import shown
 from policies.review import Config, Place, Review, UnreadableError, of_stack, resource
-from policies.vllm_flags import (
-    GPU_MEMORY_UTILIZATION,
-    MAX_MODEL_LEN,
-    TENSOR_PARALLEL,
-    Flags,
-)
+from policies.server_flags import ServerFlags
+from policies.vllm_flags import GPU_MEMORY_UTILIZATION, MAX_MODEL_LEN, VllmFlags
 from policies.workloads import Container
 
 
@@ -43,31 +38,28 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
 def _check_server(
     review: Review,
     container: Container,
-    flags: Flags,
-    model: MoeModel,
+    flags: ServerFlags,
+    model: Model,
     resources: Sequence[PolicyResource],
     sequences: int,
 ) -> None:
-    if flags.spans_stages_or_nodes() or not flags.weights_as_catalogued():
+    max_model_len = _max_model_len(review, container.place, flags, model)
+    if max_model_len is None:
+        return
+    if not _formula_holds(flags, model):
         review.could_not_check(
             container.place,
-            f"whether {model.name} fits: the formula is for 16-bit weights and tensor"
-            " parallelism in one pod",
+            f"whether {model.name} fits: the formula is for weights as the catalogue has them, and"
+            " for tensor, pipeline, data and expert parallelism",
         )
         return
-    try:
-        max_model_len = flags.whole_number(MAX_MODEL_LEN, model.context_tokens)
-    except UnreadableError as error:
-        review.refuse(
-            container.place,
-            found=str(error),
-            allowed="a literal number of tokens",
-            fix=f"write --{MAX_MODEL_LEN} as a number in args",
-        )
-        return
-    tensor_parallel_size = flags.whole_number(TENSOR_PARALLEL, 1)
+    layout = flags.layout()
+    step = flags.step()
     utilization = _utilization(flags)
-    nodes = list(_nodes(review, container, resources))
+    if any(refusals(model, layout)):
+        # The policy about layouts says which of its sizes cannot be.
+        return
+    nodes = list(gpu_nodes(review, container.pod.spec, resources))
     if not nodes:
         review.could_not_check(
             container.place, f"whether {model.name} fits: the stack has no GPU nodes for it"
@@ -76,13 +68,44 @@ def _check_server(
         fit = memory_fit(
             model,
             node,
-            tensor_parallel_size=tensor_parallel_size,
+            layout,
             max_model_len=max_model_len,
             gpu_memory_utilization=utilization,
             min_sequences=sequences,
+            max_num_batched_tokens=step.max_num_batched_tokens,
+            max_num_seqs=step.max_num_seqs,
         )
         if not fit.fits:
             _refuse(review, container.place, fit, group, utilization)
+
+
+def _max_model_len(review: Review, place: Place, flags: ServerFlags, model: Model) -> int | None:
+    """The longest sequence; None where it is refused."""
+    try:
+        length = flags.longest_sequence(model)
+    except UnreadableError as error:
+        review.refuse(
+            place,
+            found=str(error),
+            allowed="a literal number of tokens",
+            fix=f"write --{flags.max_model_len} as a number in args",
+        )
+        return None
+    if (allowed := sequence_length.refusal(model, length)) is not None:
+        review.refuse(
+            place,
+            found=f"--{flags.max_model_len} {length}",
+            allowed=allowed,
+            fix=f"set --{flags.max_model_len} lower, or leave it out",
+        )
+        return None
+    return length
+
+
+def _formula_holds(flags: ServerFlags, model: Model) -> bool:
+    if isinstance(flags, VllmFlags) and not flags.is_catalogued_layout():
+        return False
+    return flags.weights_as_catalogued(model)
 
 
 def _refuse(
@@ -90,17 +113,15 @@ def _refuse(
 ) -> None:
     review.refuse(
         place,
-        found=f"{fit.model.name} with --{TENSOR_PARALLEL} {fit.tensor_parallel_size} on"
-        f' {fit.instance_type.name} of node group "{group.name}", which needs'
-        f" {fit.needed_gib:.1f} GiB a GPU (weights {fit.weights_gib:.1f}, activations and"
-        f" graphs {fit.overhead_gib:.1f}, KV cache of {fit.min_sequences} x"
-        f" {fit.max_model_len} tokens)",
+        found=f"{fit.model.name} on {fit.instance_type.name} of node group"
+        f' "{group.name}" with {fit.layout}, which needs {fit.needed_gib:.1f} GiB a GPU'
+        f" ({fit_in_words.shares(fit)})",
         allowed=f"{fit.budget_gib:.1f} GiB a GPU, at utilisation {utilization:g}",
-        fix="; or ".join(what_would_fit(fit, utilization)) or "nothing in the catalogue fits it",
+        fix=fit_in_words.fixes(fit, utilization),
     )
 
 
-def _utilization(flags: Flags) -> float:
+def _utilization(flags: ServerFlags) -> float:
     text = flags.text(GPU_MEMORY_UTILIZATION)
     if text is None:
         return DEFAULT_GPU_MEMORY_UTILIZATION
@@ -111,20 +132,6 @@ def _utilization(flags: Flags) -> float:
     if not 0 < share <= 1:
         raise UnreadableError(f"--{GPU_MEMORY_UTILIZATION} {shown(text)} is no share of a GPU")
     return share
-
-
-def _nodes(
-    review: Review, container: Container, resources: Sequence[PolicyResource]
-) -> Iterator[tuple[GpuInstanceType, PolicyResource]]:
-    """GPU nodes of the catalogue that the pod may be scheduled on, each with its node group."""
-    for group in of_type(resources, NODE_GROUP):
-        place = resource(group).place
-        with review.reading(place):
-            for name in selected_types(container.pod, group, resources):
-                if name in INSTANCE_TYPES:
-                    yield INSTANCE_TYPES[name], group
-                elif may_have_gpus(name):
-                    review.could_not_check(place, f"{shown(name)}, which is not in the catalogue")
 
 
 POLICY = StackValidationPolicy(

@@ -1,16 +1,39 @@
 """Which node groups a pod may land on, by its nodeSelector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.node_groups import instance_types_of, known_text, template_of
-from policies.reading import child
+from catalog.instance_types import INSTANCE_TYPES, GpuInstanceType
+from policies.node_groups import (
+    NODE_GROUP,
+    instance_types_of,
+    known_text,
+    may_have_gpus,
+    of_type,
+    template_of,
+)
+from policies.reading import child, shown
+from policies.review import Review, resource
 
 # Labels of these domains come from EKS, the kubelet or the GPU operator, not from the group.
 _AUTOMATIC_DOMAINS = ("kubernetes.io", "k8s.io", "amazonaws.com", "nvidia.com")
+
+
+def gpu_nodes(
+    review: Review, pod: Mapping[str, Any], resources: Sequence[PolicyResource]
+) -> Iterator[tuple[GpuInstanceType, PolicyResource]]:
+    """GPU nodes of the catalogue that the pod may be scheduled on, each with its node group."""
+    for group in of_type(resources, NODE_GROUP):
+        place = resource(group).place
+        with review.reading(place):
+            for name in selected_types(pod, group, resources):
+                if name in INSTANCE_TYPES:
+                    yield INSTANCE_TYPES[name], group
+                elif may_have_gpus(name):
+                    review.could_not_check(place, f"{shown(name)}, which is not in the catalogue")
 
 
 def selected_types(

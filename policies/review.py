@@ -88,7 +88,9 @@ class Review:
         self._report(f"{place.text}: found {found}; allowed: {allowed}; fix: {fix}", place.urn)
 
     def could_not_check(self, place: Place, why: str) -> None:
-        self._unchecked.append(f"{place.text}: {why}")
+        """Said once, however many checks stumble over it."""
+        if (note := f"{place.text}: {why}") not in self._unchecked:
+            self._unchecked.append(note)
 
     @contextmanager
     def reading(self, place: Place) -> Iterator[None]:

@@ -44,7 +44,7 @@ def _check_volume(review: Review, container: Container) -> None:
             )
         return
     name = child(mount, "name")
-    volume = find(child(container.pod, "volumes"), lambda each: child(each, "name") == name)
+    volume = find(child(container.pod.spec, "volumes"), lambda each: child(each, "name") == name)
     if volume is None and container.partial:
         return
     directory = child(volume, "emptyDir")

@@ -1,239 +1,218 @@
-"""Flags of a vLLM server, read as vLLM reads them.
+"""What the flags of a vLLM server mean (0.33: engine/arg_utils.py, config/parallel.py)."""
 
-`--flag value`, `--flag=value`, `-tp 8`, underscores for dashes, unambiguous
-abbreviations, the last of several wins (0.33: utils/argparse_utils.py,
-engine/arg_utils.py, config/parallel.py).
-"""
-
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-from pulumi_policy.proxy import UnknownValueError
-
-from catalog.models import MODELS, MoeModel
-from policies.command_lines import Token, vllm_arguments
-from policies.reading import shown
+from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
+from catalog.gpu_overhead import Step
+from catalog.models import MODELS, Model
+from catalog.parallel_layout import ParallelLayout
+from policies.flags import FlagNames, is_flag, known_word
+from policies.reading import child, shown
 from policies.review import UnreadableError
+from policies.served_models import catalogued
+from policies.server_flags import ServerFlags
 
 TENSOR_PARALLEL = "tensor-parallel-size"
+PIPELINE_PARALLEL = "pipeline-parallel-size"
+DATA_PARALLEL = "data-parallel-size"
+EXPERT_PARALLEL = "enable-expert-parallel"
+EPLB = "enable-eplb"
+EPLB_CONFIG = "eplb-config"
+REDUNDANT_EXPERTS = "num_redundant_experts"
 GPU_MEMORY_UTILIZATION = "gpu-memory-utilization"
 MAX_MODEL_LEN = "max-model-len"
-_STAGES = "pipeline-parallel-size"
-_NODES = "nnodes"
+_MAX_NUM_SEQS = "max-num-seqs"
+_MAX_NUM_BATCHED_TOKENS = "max-num-batched-tokens"
+NODES = "nnodes"
+NODE_RANK = "node-rank"
+HEADLESS = "headless"
+SHUTDOWN_TIMEOUT = "shutdown-timeout"
 _CONTEXT_PARALLEL = "prefill-context-parallel-size"
+_LOCAL_ENGINES = "data-parallel-size-local"
+_EXTERNAL = "data-parallel-external-lb"
+_HYBRID = "data-parallel-hybrid-lb"
+_RANK = "data-parallel-rank"
+_EXECUTOR = "distributed-executor-backend"
+_KV_TRANSFER = "kv-transfer-config"
 
-_FLAGS = (
-    TENSOR_PARALLEL,
-    GPU_MEMORY_UTILIZATION,
-    MAX_MODEL_LEN,
-    "config",
-    "data-parallel-external-lb",
-    "data-parallel-rank",
-    "data-parallel-size",
-    "data-parallel-size-local",
-    "distributed-executor-backend",
-    "dtype",
-    "kv-transfer-config",
-    "model",
-    "quantization",
-    _CONTEXT_PARALLEL,
-    _NODES,
-    _STAGES,
-)
-_SHORT_FLAGS = MappingProxyType(
-    {
-        "-tp": TENSOR_PARALLEL,
-        "-pp": _STAGES,
-        "-pcp": _CONTEXT_PARALLEL,
-        "-dp": "data-parallel-size",
-        "-dpe": "data-parallel-external-lb",
-        "-dpl": "data-parallel-size-local",
-        "-dpn": "data-parallel-rank",
-        "-n": _NODES,
-        "-q": "quantization",
-    }
-)
-# Flags that take no value, so that the word after one is not eaten as its value.
-_SWITCH = re.compile(
-    r"-dpe|-dph|--(?:(?:no|enable|disable)[-_].+"
-    r"|data[-_]parallel[-_](?:external|hybrid)[-_]lb|enforce[-_]eager|headless"
-    r"|trust[-_]remote[-_]code)"
+_NAMES = FlagNames(
+    long=(
+        TENSOR_PARALLEL,
+        PIPELINE_PARALLEL,
+        DATA_PARALLEL,
+        EXPERT_PARALLEL,
+        EPLB,
+        EPLB_CONFIG,
+        GPU_MEMORY_UTILIZATION,
+        MAX_MODEL_LEN,
+        _MAX_NUM_SEQS,
+        _MAX_NUM_BATCHED_TOKENS,
+        NODES,
+        NODE_RANK,
+        HEADLESS,
+        SHUTDOWN_TIMEOUT,
+        _CONTEXT_PARALLEL,
+        _LOCAL_ENGINES,
+        _EXTERNAL,
+        _HYBRID,
+        _RANK,
+        _EXECUTOR,
+        _KV_TRANSFER,
+        "config",
+        "dtype",
+        "model",
+        "quantization",
+    ),
+    short=MappingProxyType(
+        {
+            "-tp": TENSOR_PARALLEL,
+            "-pp": PIPELINE_PARALLEL,
+            "-pcp": _CONTEXT_PARALLEL,
+            "-dp": DATA_PARALLEL,
+            "-dpe": _EXTERNAL,
+            "-dph": _HYBRID,
+            "-dpl": _LOCAL_ENGINES,
+            "-dpn": _RANK,
+            "-ep": EXPERT_PARALLEL,
+            "-n": NODES,
+            "-q": "quantization",
+            "-r": NODE_RANK,
+        }
+    ),
+    switches=frozenset({EXPERT_PARALLEL, EPLB, HEADLESS, _EXTERNAL, _HYBRID}),
+    other_switches=re.compile(
+        r"-dpm|--(?:(?:enable|disable)[-_].+|enforce[-_]eager|trust[-_]remote[-_]code)"
+    ),
 )
 _SIXTEEN_BITS = (None, "auto", "bfloat16", "float16", "half")
-# The folder of a revision, below that of its model.
-_REVISION = re.compile(r"[0-9a-f]{40}")
-_NEGATIVE_NUMBER = re.compile(r"-[0-9.]+")
-_HUMAN_NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kKmMgG]?)")
-_UNITS = MappingProxyType(
-    {
-        "": 1,
-        **{unit: 1000**n for n, unit in enumerate("kmg", 1)},
-        **{unit: 1024**n for n, unit in enumerate("KMG", 1)},
-    }
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """What one vLLM server was given.
+class VllmFlags(ServerFlags):
+    """What one vLLM server was given."""
 
-    `hidden` is why a flag that is absent here may be set all the same: an
-    argument that is not known yet, a file, a variable that nobody can read.
-    """
+    __slots__ = ()
 
-    values: Mapping[str, Token]
-    words: Sequence[Token]
-    hidden: str | UnknownValueError | None
+    names = _NAMES
+    tensor_parallel = TENSOR_PARALLEL
+    max_model_len = MAX_MODEL_LEN
 
-    def text(self, flag: str) -> str | None:
-        """The flag's value; None where the server was started without it."""
-        if flag in self.values:
-            return _known(self.values[flag])
-        if isinstance(self.hidden, UnknownValueError):
-            raise self.hidden
-        if self.hidden is not None:
-            raise UnreadableError(f"--{flag} may be set by {self.hidden}")
-        return None
+    def model(self) -> Model | None:
+        if (given := self.visible("model")) is not None:
+            return catalogued(given)
+        if self.words and not is_flag(first := known_word(self.words[0])):
+            return catalogued(first)
+        return next((MODELS[w] for w in self.words if isinstance(w, str) and w in MODELS), None)
 
-    def whole_number(self, flag: str, default: int) -> int:
-        """A number of at least one; vLLM reads 32k as 32000 and 32K as 32768."""
-        return _whole_number(flag, self.text(flag), default)
+    def weights_as_catalogued(self, model: Model) -> bool:
+        method, own = self.visible("quantization"), model.quantization
+        # awq_marlin is a kernel for weights of awq.
+        if method is not None and not (own and method.startswith(own.method)):
+            return False
+        return self.visible("dtype") in _SIXTEEN_BITS
 
-    def model(self) -> MoeModel | None:
-        """The served model, where the catalogue has it: by its name or as a path to it."""
-        if (given := self._visible("model")) is not None:
-            return _in_catalogue(given)
-        if self.words and not _is_flag(first := _known(self.words[0])):
-            return _in_catalogue(first)
-        return next((m for w in self.words if isinstance(w, str) and (m := MODELS.get(w))), None)
+    def layout(self) -> ParallelLayout:
+        return ParallelLayout(
+            self.whole_number(TENSOR_PARALLEL, 1),
+            pipeline_parallel_size=self.visible_number(PIPELINE_PARALLEL, 1),
+            data_parallel_size=self.visible_number(DATA_PARALLEL, 1),
+            expert_parallel=self.is_on(EXPERT_PARALLEL),
+            redundant_experts=self.redundant_experts(),
+        )
 
-    def weights_as_catalogued(self) -> bool:
-        """Whether the weights are 16 bits wide, which all figures of the catalogue suppose."""
-        dtype = self._visible("dtype")
-        return self._visible("quantization") is None and dtype in _SIXTEEN_BITS
+    def step(self) -> Step:
+        return Step(
+            self.visible_number(_MAX_NUM_BATCHED_TOKENS, MAX_NUM_BATCHED_TOKENS),
+            self.visible_number(_MAX_NUM_SEQS, MAX_NUM_SEQS),
+        )
 
-    def spans_stages_or_nodes(self) -> bool:
-        """Whether tensor parallelism is not all there is: the catalogue has no formula then."""
-        return any(
-            self._visible(flag) not in (None, "1") for flag in (_STAGES, _NODES, _CONTEXT_PARALLEL)
+    def is_catalogued_layout(self) -> bool:
+        """Whether `layout` says all: it knows no context parallelism."""
+        return self.visible(_CONTEXT_PARALLEL) in (None, "1")
+
+    def redundant_experts(self) -> int:
+        """Fields given one by one replace the JSON as a whole, as vLLM reads them."""
+        field = f"{EPLB_CONFIG}.{REDUNDANT_EXPERTS}"
+        if any(flag.startswith(f"{EPLB_CONFIG}.") for flag in self.values):
+            given: object = self.visible(field)
+        else:
+            given = child(_json(EPLB_CONFIG, self.visible(EPLB_CONFIG)), REDUNDANT_EXPERTS)
+        number = "0" if given is None else shown(given)
+        if not re.fullmatch(r"[0-9]{1,9}", number):
+            raise UnreadableError(f"--{field} {shown(given)}, which is no whole number")
+        return int(number)
+
+    def sizes(self) -> str:
+        given = {
+            flag: self.visible(flag)
+            for flag in (PIPELINE_PARALLEL, _CONTEXT_PARALLEL, DATA_PARALLEL, _LOCAL_ENGINES, NODES)
+        }
+        more = [f"--{flag} {size}" for flag, size in given.items() if size not in (None, "1")]
+        return " x ".join([f"--{TENSOR_PARALLEL} {self.whole_number(TENSOR_PARALLEL, 1)}", *more])
+
+    def gpus_of_pod(self) -> int:
+        ranks = self.whole_number(TENSOR_PARALLEL, 1) * self.visible_number(_CONTEXT_PARALLEL, 1)
+        if self._is_one_stage_a_pod():
+            return ranks * self._engines_of_pod()
+        engines = self._engines_of_pod()
+        ranks *= self.visible_number(PIPELINE_PARALLEL, 1)
+        # vLLM's `nnodes_within_dp`: how many of the nodes one data parallel rank spans.
+        groups = max(self.visible_number(DATA_PARALLEL, 1) // engines, 1)
+        return math.ceil(ranks / max(self.visible_number(NODES, 1) // groups, 1)) * engines
+
+    def pods_of_engine(self) -> int | None:
+        """Pods that the processes of one engine are spread over; None where Ray decides."""
+        if self._has_ray():
+            return None
+        if (nodes := self.visible_number(NODES, 1)) > 1:
+            return nodes
+        return math.ceil(self.visible_number(DATA_PARALLEL, 1) / self._engines_of_pod())
+
+    def spans_pods(self) -> bool:
+        """Whether processes of the engine talk to others of it in another pod."""
+        return (
+            self.visible(NODES) not in (None, "1")
+            or (self._has_ray() and self.visible(PIPELINE_PARALLEL) not in (None, "1"))
+            or self._engines_of_pod() < self.visible_number(DATA_PARALLEL, 1)
         )
 
     def stays_in_its_pod(self) -> bool:
-        """Whether no process of the engine talks to one of another pod."""
-        engines = self._visible_number("data-parallel-size", 1)
-        return (
-            self._visible(_STAGES) in (None, "1")
-            and self._visible(_NODES) in (None, "1")
-            and self._visible("distributed-executor-backend") != "ray"
-            and self._engines_of_pod() == engines
-            and self._visible("kv-transfer-config") is None
-        )
+        """Whether nothing here talks to another pod, nor to another engine there."""
+        return not (self.spans_pods() or self._has_ray() or self.visible(_KV_TRANSFER) is not None)
 
-    def gpus_of_pod(self) -> int:
-        """GPUs that the server's processes in one pod take."""
-        ranks = self.whole_number(TENSOR_PARALLEL, 1) * self._visible_number(_CONTEXT_PARALLEL, 1)
-        return ranks * self._engines_of_pod() * self._stages_of_pod()
+    def is_headless(self) -> bool:
+        return self.is_on(HEADLESS)
+
+    def answers_everywhere(self) -> bool:
+        """Whether each pod of the engine has an API server of its own."""
+        return self._is_external() or self.is_on(_HYBRID)
+
+    def _is_external(self) -> bool:
+        return self.is_on(_EXTERNAL) or _RANK in self.values
+
+    def _has_ray(self) -> bool:
+        return self.visible(_EXECUTOR) == "ray"
+
+    def _is_one_stage_a_pod(self) -> bool:
+        """Ray places one stage a node by vLLM's own rule. Both sizes may be a variable that
+        nobody can read, such as $(LWS_GROUP_SIZE): as many stages as nodes."""
+        stages = self.visible(PIPELINE_PARALLEL)
+        is_same_variable = stages == self.visible(NODES) and stages is not None and "$" in stages
+        return is_same_variable or self._has_ray()
 
     def _engines_of_pod(self) -> int:
-        if {"data-parallel-external-lb", "data-parallel-rank"} & self.values.keys():
+        if self._is_external():
             return 1
-        everywhere = self._visible_number("data-parallel-size", 1)
-        return self._visible_number("data-parallel-size-local", everywhere)
-
-    def _stages_of_pod(self) -> int:
-        stages, nodes = self._visible(_STAGES), self._visible(_NODES)
-        # In a LeaderWorkerSet both are $(LWS_GROUP_SIZE): one stage a pod. Ray places
-        # the stages, one a node by vLLM's own rule.
-        if stages == nodes or self._visible("distributed-executor-backend") == "ray":
-            return 1
-        return math.ceil(self._visible_number(_STAGES, 1) / self._visible_number(_NODES, 1))
-
-    def _visible(self, flag: str) -> str | None:
-        """As `text`, but what may be hidden is taken to be absent.
-
-        Of the flags that few servers have: else one argument that is not known yet
-        would keep every server from being checked at all.
-        """
-        return _known(self.values[flag]) if flag in self.values else None
-
-    def _visible_number(self, flag: str, default: int) -> int:
-        return _whole_number(flag, self._visible(flag), default)
+        everywhere = self.visible_number(DATA_PARALLEL, 1)
+        if self.visible(_LOCAL_ENGINES) is not None or self._is_one_stage_a_pod():
+            return self.visible_number(_LOCAL_ENGINES, everywhere)
+        return max(everywhere // self.visible_number(NODES, 1), 1)
 
 
-def vllm_flags(container: Mapping[str, Any]) -> Flags | None:
-    """Flags of the vLLM server that `container` starts; None where it starts none."""
-    words = vllm_arguments(container)
-    return None if words is None else parse(words)
-
-
-def parse(words: Sequence[Token]) -> Flags:
-    values: dict[str, Token] = {}
-    hidden: str | UnknownValueError | None = None
-    index = 0
-    while index < len(words):
-        word = words[index]
-        index += 1
-        if isinstance(word, UnknownValueError):
-            hidden = word
-            continue
-        if not _is_flag(word):
-            # The first word is the model, whatever a variable makes of it.
-            if "$" in word and index > 1:
-                hidden = hidden or f"{shown(word)}, which no policy can read"
-            continue
-        name, equals, value = word.partition("=")
-        given: Token = value
-        if not equals and not _SWITCH.fullmatch(name) and index < len(words):
-            following = words[index]
-            if isinstance(following, UnknownValueError) or not _is_flag(following):
-                given = following
-                index += 1
-        if (flag := _flag(name)) is not None:
-            values[flag] = given
-    if "config" in values:
-        hidden = hidden or "the file of --config, which no policy can read"
-    return Flags(values, words, hidden)
-
-
-def _is_flag(word: str) -> bool:
-    return len(word) > 1 and word.startswith("-") and not _NEGATIVE_NUMBER.fullmatch(word)
-
-
-def _flag(name: str) -> str | None:
-    if not name.startswith("--"):
-        return _SHORT_FLAGS.get(name)
-    name = name[2:].replace("_", "-")
-    if name in _FLAGS:
-        return name
-    abbreviated = [flag for flag in _FLAGS if flag.startswith(name)]
-    return abbreviated[0] if len(abbreviated) == 1 else None
-
-
-def _known(token: Token) -> str:
-    if isinstance(token, UnknownValueError):
-        raise token
-    return token
-
-
-def _in_catalogue(name: str) -> MoeModel | None:
-    if (model := MODELS.get(name)) is not None:
-        return model
-    parts = name.rstrip("/").split("/")
-    if _REVISION.fullmatch(parts[-1]):
-        parts.pop()
-    last = parts[-1].lower() if parts else ""
-    return next((m for m in MODELS.values() if m.name.rsplit("/", 1)[-1].lower() == last), None)
-
-
-def _whole_number(flag: str, text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    match = _HUMAN_NUMBER.fullmatch(text.strip())
-    number = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if number < 1 or not number.is_integer():
-        raise UnreadableError(f"--{flag} {shown(text)}, which is no whole number of at least 1")
-    return int(number)
+def _json(flag: str, text: str | None) -> object:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"--{flag} {shown(text)}, which is no JSON") from error

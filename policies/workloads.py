@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -13,6 +13,8 @@ from policies.review import Place, Resource, Review
 
 _TEMPLATE = ("spec", "template", "spec")
 _LEADER_WORKER = ("spec", "leaderWorkerTemplate")
+_SET_NAME = "leaderworkerset.sigs.k8s.io/name"
+_GROUP_SIZE = "LWS_GROUP_SIZE"
 
 POD_SPECS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
@@ -43,15 +45,72 @@ CONTAINER_LISTS: Mapping[str, str] = MappingProxyType(
 )
 
 
+Role = Literal["leader", "worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The pod that a workload makes; `role` where it makes two kinds of them.
+
+    `template` holds its metadata and its spec. `partial` where a Patch resource gives only
+    some of its fields.
+    """
+
+    place: Place
+    kind: str
+    workload: Mapping[str, Any]
+    template: Mapping[str, Any]
+    role: Role | None
+    partial: bool
+
+    @property
+    def spec(self) -> Any:
+        return child(self.template, "spec")
+
+    def annotation(self, name: str) -> Any:
+        return child(self.template, "metadata", "annotations", name)
+
+    def group(self, *path: str) -> Any:
+        """What a LeaderWorkerSet says of each group of its pods."""
+        return child(self.workload, *_LEADER_WORKER, *path)
+
+    @property
+    def namespace(self) -> Any:
+        """Of the pod; None for the one that the provider or the cluster takes by default."""
+        return child(self.workload, "metadata", "namespace")
+
+    def label(self, name: str) -> Any:
+        """One of its labels, or of those that the controller of its kind adds."""
+        given = child(self.template, "metadata", "labels", name)
+        if given is None and self.role is not None and name == _SET_NAME:
+            return child(self.workload, "metadata", "name")
+        return given
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Variables with which the controller of its kind starts every container."""
+        if self.role is None:
+            return {}
+        try:
+            size = self.group("size")
+        except UnknownValueError:
+            return {}
+        return {_GROUP_SIZE: "1" if size is None else shown(size)}
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container; `partial` where a Patch resource gives only some of its fields."""
+    """One container; `runs` where it lives as long as its pod does."""
 
     place: Place
     fields: Mapping[str, Any]
-    pod: Mapping[str, Any]
+    pod: Pod
     is_ephemeral: bool
-    partial: bool
+    runs: bool
+
+    @property
+    def partial(self) -> bool:
+        return self.pod.partial
 
     def quantities(self, of: str, name: str) -> Any:
         """What `resources.limits` or `.requests` says about a resource such as memory."""
@@ -60,6 +119,12 @@ class Container:
 
 def containers(review: Review, subject: Resource) -> Iterator[Container]:
     """Containers, init containers and ephemeral containers of `subject`."""
+    for pod in pods(review, subject):
+        yield from _containers_of_pod(review, pod)
+
+
+def pods(review: Review, subject: Resource) -> Iterator[Pod]:
+    """Each kind of pod that `subject` makes."""
     if not subject.type.startswith("kubernetes:"):
         return
     if (kind := kind_of_workload(subject)) not in POD_SPECS:
@@ -72,9 +137,18 @@ def containers(review: Review, subject: Resource) -> Iterator[Container]:
         for path in POD_SPECS[kind]:
             # Where the path is unknown half way, this names how far it is known.
             with review.reading(place):
-                pod = child(workload, *path)
-                if isinstance(pod, Mapping):
-                    yield from _containers_of_pod(review, place, pod, path, partial)
+                template = child(workload, *path[:-1])
+                if isinstance(child(template, "spec"), Mapping):
+                    role = _role(path)
+                    here = place.inside(role) if role else place
+                    yield Pod(here, kind, workload, template, role, partial)
+
+
+def _role(path: tuple[str, ...]) -> Role | None:
+    """Only a LeaderWorkerSet has two pods, whose containers may share a name."""
+    if path[:-2] != _LEADER_WORKER:
+        return None
+    return "leader" if path[-2] == "leaderTemplate" else "worker"
 
 
 def kind_of_workload(subject: Resource) -> str:
@@ -97,21 +171,16 @@ def _workloads(
                 yield place, item
 
 
-def _containers_of_pod(
-    review: Review, place: Place, pod: Mapping[str, Any], path: tuple[str, ...], partial: bool
-) -> Iterator[Container]:
-    # Only a LeaderWorkerSet has two pods, whose containers may share a name.
-    if path[:-2] == _LEADER_WORKER:
-        place = place.inside("leader" if path[-2] == "leaderTemplate" else "worker")
+def _containers_of_pod(review: Review, pod: Pod) -> Iterator[Container]:
     for field, role in CONTAINER_LISTS.items():
-        with review.reading(place):
-            for index, fields in enumerate(elements(child(pod, field))):
-                here = place.inside(f'{role} "{_name(fields, index)}"')
+        with review.reading(pod.place):
+            for index, fields in enumerate(elements(child(pod.spec, field))):
+                here = pod.place.inside(f'{role} "{_name(fields, index)}"')
                 if isinstance(fields, UnknownValueError):
                     review.could_not_check(here, fields.message)
                 elif isinstance(fields, Mapping):
                     ephemeral = field == "ephemeralContainers"
-                    yield Container(here, fields, pod, ephemeral, partial)
+                    yield Container(here, fields, pod, ephemeral, runs=field == "containers")
 
 
 def _name(fields: Any, index: int) -> str:

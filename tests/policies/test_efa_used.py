@@ -21,6 +21,13 @@ from tests.policies.engine_input import (
 )
 
 EFA = "vpc.amazonaws.com/efa"
+STOCK_IMAGES = [
+    IMAGE,
+    "vllm/vllm-openai:v0.33.0",
+    "vllm/vllm-openai",
+    f"docker.io/vllm/vllm-openai@{DIGEST}",
+    f"registry.example.com:5000/mirror/vllm/vllm-openai:v0.33.0@{DIGEST}",
+]
 OWN_IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/vllm-efa@{DIGEST}"
 ALL = {EFA: "4", "hugepages-2Mi": "5120Mi"}
 TWO_NODES = ["-tp=8", "-pp=2", "--nnodes=2"]
@@ -33,16 +40,31 @@ def engine(
     return server(*(flags or TWO_NODES), image=image, resources=quantities)
 
 
+def benchmark(*, limits: Any = None, image: Any = OWN_IMAGE) -> dict[str, Any]:
+    """Whoever uses EFA without vLLM."""
+    command = ["/opt/nccl-tests/build/all_reduce_perf"]
+    quantities = {"limits": ALL if limits is None else limits}
+    return {"name": "all-reduce", "image": image, "command": command, "resources": quantities}
+
+
 def check(*containers: Any, kind: str = "Deployment", **given: Any) -> Said:
     """The stack of an EFA node group with one workload of these containers."""
     member = resource(TYPES[kind], "model-server", workload(kind, pod(*containers)))
     return check_stack(POLICY, [*Stack(**given).resources, member])
 
 
-def test_an_engine_that_spans_nodes_uses_it() -> None:
+def test_an_engine_that_talks_to_other_pods_uses_it() -> None:
     assert check(engine()).nothing
-    assert check(engine("-tp=8"), kind="LeaderWorkerSet").nothing
     assert check(engine("-tp=8", "--kv-transfer-config={}")).nothing
+
+
+@pytest.mark.parametrize("image", [OWN_IMAGE, IMAGE])
+def test_engines_across_nodes_are_the_mandatory_policys(image: str) -> None:
+    assert check(engine(image=image, limits={EFA: "4"})).nothing
+    group = workload("LeaderWorkerSet", pod(engine("-tp=8", image=image, limits={EFA: "4"})))
+    group["spec"]["leaderWorkerTemplate"]["size"] = 2
+    member = resource(TYPES["LeaderWorkerSet"], "model-server", group)
+    assert check_stack(POLICY, [*Stack().resources, member]).nothing
 
 
 @pytest.mark.parametrize("created", [True, False])
@@ -71,29 +93,21 @@ def test_a_request_without_a_limit_counts() -> None:
 
 
 def test_any_workload_may_use_it() -> None:
-    benchmark = {"name": "all-reduce", "image": "nccl-tests:1", "resources": {"limits": ALL}}
-    assert check(benchmark, kind="Job").nothing
+    assert check(benchmark(), kind="Job").nothing
 
 
-@pytest.mark.parametrize("flags", [["-tp=8"], ["-tp=4", "-dp=2"], ["-tp=8", "--nnodes=1"]])
+@pytest.mark.parametrize(
+    "flags", [["-tp=8"], ["-tp=4", "-dp=2"], ["-tp=4", "-pp=2"], ["-tp=8", "--nnodes=1"]]
+)
 def test_an_engine_on_one_node_has_no_use_for_it(flags: list[str]) -> None:
     said = check(engine(*flags)).only()
     assert f'container "vllm": found request {EFA} of an engine on one node' in said
     assert "NVSwitch" in said
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        IMAGE,
-        "vllm/vllm-openai:v0.33.0",
-        "vllm/vllm-openai",
-        f"docker.io/vllm/vllm-openai@{DIGEST}",
-        f"registry.example.com:5000/mirror/vllm/vllm-openai:v0.33.0@{DIGEST}",
-    ],
-)
+@pytest.mark.parametrize("image", STOCK_IMAGES)
 def test_the_stock_image_has_no_efa_libraries(image: str) -> None:
-    said = check(engine(image=image)).only()
+    said = check(benchmark(image=image), kind="Job").only()
     assert "with image vllm/vllm-openai, which has no EFA libraries" in said
 
 
@@ -101,25 +115,28 @@ def test_the_stock_image_has_no_efa_libraries(image: str) -> None:
     "image", [OWN_IMAGE, "my-vllm/vllm-openai:1", "vllm/vllm-openai-efa", "vllm-openai", None, 7]
 )
 def test_other_images_may_have_them(image: object) -> None:
-    assert check(engine(image=image)).nothing
+    assert check(benchmark(image=image)).nothing
 
 
 @pytest.mark.parametrize("pages", [None, "0"])
 def test_without_huge_pages(pages: object) -> None:
-    said = check(engine(limits={EFA: "4", "hugepages-2Mi": pages})).only()
+    said = check(benchmark(limits={EFA: "4", "hugepages-2Mi": pages})).only()
     assert f"found request {EFA} without hugepages-2Mi" in said
 
 
 def test_everything_that_is_wrong_is_said() -> None:
-    assert len(check(engine("-tp=8", image=IMAGE, limits={EFA: "4"})).refusals) == 3
+    assert len(check(benchmark(image=IMAGE, limits={EFA: "4"})).refusals) == 2
+    talks = engine("-tp=8", "--kv-transfer-config={}", image=IMAGE, limits={EFA: "4"})
+    assert len(check(talks).refusals) == 2
+    assert "NVSwitch" in check(engine("-tp=8", image=IMAGE, limits={EFA: "4"})).only()
 
 
 @pytest.mark.parametrize(
     ("container", "unknown"),
     [
         (engine("-tp=8", image=IMAGE, limits={EFA: UNKNOWN}), "limits.vpc.amazonaws.com/efa"),
-        (engine(limits={EFA: "4", "hugepages-2Mi": UNKNOWN}), "hugepages-2Mi"),
-        (engine(image=UNKNOWN), "image"),
+        (benchmark(limits={EFA: "4", "hugepages-2Mi": UNKNOWN}), "hugepages-2Mi"),
+        (benchmark(image=UNKNOWN), "image"),
         (engine("-tp=8", "-pp", UNKNOWN), "args.3"),
     ],
 )

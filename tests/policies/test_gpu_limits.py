@@ -33,6 +33,13 @@ from tests.policies.engine_input import (
         ["-tp", "8", "-dp", "16", "--data-parallel-external-lb"],
         ["-tp", "8", "-pp", "$(LWS_GROUP_SIZE)", "--nnodes", "$(LWS_GROUP_SIZE)"],
         ["-tp", "8", "-pp", "2", "--distributed-executor-backend", "ray"],
+        ["-tp", "8", "-pp", "2", "--nnodes", "2"],
+        ["-tp", "16", "--nnodes", "2"],
+        ["-tp", "8", "-dp", "2", "--nnodes", "2"],
+        ["-tp", "4", "-pp", "2", "-dp", "2", "--nnodes", "2"],
+        ["-tp", "4", "-pp", "2", "-dp", "2", "-dpl", "2", "--nnodes", "2"],
+        ["-tp", "4", "-pp", "4", "-dp", "2", "--nnodes", "4"],
+        ["-tp", "4", "-dp", "2", "-ep", "--enable-eplb"],
     ],
 )
 def test_as_many_gpus_as_the_processes_take(gpus: object, flags: list[object]) -> None:
@@ -54,6 +61,32 @@ def test_a_limit_that_is_missing_or_no_number_is_refused(gpus: object) -> None:
     requests: dict[str, object] = {}
     said = check(POLICY, deployment(server(gpus=gpus, requests=requests))).only()
     assert "allowed: 8;" in said
+
+
+def test_all_sizes_that_count_are_named() -> None:
+    said = check(POLICY, deployment(server("-tp=4", "-dp=2", "-ep", gpus="4"))).only()
+    assert (
+        "allowed: 8, as many as its processes take (--tensor-parallel-size 4 x --data-par" in said
+    )
+
+
+def test_a_deepspeed_mii_server_is_counted_by_its_own_flags() -> None:
+    command = ["python", "-m", "mii.entrypoints.openai_api_server"]
+    args = ["--model", MIXTRAL, "--tensor-parallel", "4", "--replica-num=2"]
+    assert check(POLICY, deployment(server(command=command, args=args))).nothing
+    said = check(POLICY, deployment(server(command=command, args=args[:-1]))).only()
+    assert "allowed: 4, as many as its processes take (--tensor-parallel 4)" in said
+    said = check(POLICY, deployment(server(command=command, args=["--tensor-parallel=all"]))).only()
+    assert "write --tensor-parallel and the other parallel sizes" in said
+
+
+def test_a_group_of_pods_says_how_many_nodes_there_are() -> None:
+    flags = ["-tp", "16", "--nnodes", "$(LWS_GROUP_SIZE)"]
+    props = workload("LeaderWorkerSet", pod(server(*flags)))
+    props["spec"]["leaderWorkerTemplate"]["size"] = 2
+    assert check(POLICY, props, resource_type=TYPES["LeaderWorkerSet"]).nothing
+    del props["spec"]["leaderWorkerTemplate"]["size"]
+    assert "allowed: 16" in check(POLICY, props, resource_type=TYPES["LeaderWorkerSet"]).only()
 
 
 def test_the_default_is_one_gpu() -> None:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from catalog.memory_fit import host_memory_needed_gib
-from catalog.models import MIXTRAL_8X7B
+from catalog.models import MODELS
 from policies.memory_limit import POLICY
 from tests.policies.engine_input import (
     MIXTRAL,
@@ -17,7 +17,7 @@ from tests.policies.engine_input import (
     workload,
 )
 
-NEEDED_GIB = math.ceil(host_memory_needed_gib(MIXTRAL_8X7B, gpus=8, shm_gib=16))
+NEEDED_GIB = math.ceil(host_memory_needed_gib(MODELS[MIXTRAL], gpus=8, shm_gib=16))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,28 @@ def test_a_model_by_its_path_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [["-pp", "2"], ["--nnodes=2"], ["-q", "awq"], ["--dtype", "float32"]]
+    ("flags", "gpus"), [(["-tp=8", "-pp=2", "--nnodes=2"], 8), (["-tp=2", "-dp=2", "-ep"], 4)]
 )
+def test_the_workers_of_the_pod_count(flags: list[str], gpus: int) -> None:
+    needed_gib = math.ceil(host_memory_needed_gib(MODELS[MIXTRAL], gpus=gpus, shm_gib=16))
+    assert check(POLICY, deployment(server(*flags, memory=f"{needed_gib}Gi"))).nothing
+    said = check(POLICY, deployment(server(*flags, memory=f"{needed_gib - 1}Gi"))).only()
+    assert f"{gpus} workers" in said
+
+
+@pytest.mark.parametrize("flags", [["-q", "awq"], ["--dtype", "float32"]])
 def test_what_the_formula_does_not_cover_is_said_to_be_unchecked(flags: list[str]) -> None:
     said = check(POLICY, deployment(server("-tp=8", *flags, memory="16Gi")))
     assert not said.refusals
     assert f"how much memory {MIXTRAL} needs" in said.unchecked[0]
+
+
+def test_a_deepspeed_mii_server_needs_as_much() -> None:
+    command = ["python", "-m", "mii.entrypoints.openai_api_server"]
+    args = ["--model", MIXTRAL, "--tensor-parallel", "8"]
+    assert check(POLICY, deployment(server(command=command, args=args))).nothing
+    said = check(POLICY, deployment(server(command=command, args=args, memory="16Gi"))).only()
+    assert f"allowed: {NEEDED_GIB}Gi or more" in said
 
 
 def test_the_request_equals_the_limit() -> None:

@@ -52,16 +52,83 @@ def test_a_model_that_fits(model: str, node: str) -> None:
 def test_a_model_that_does_not_fit_is_refused_with_need_have_and_what_would_fit() -> None:
     said = fits(group("p4d.24xlarge"), model=MIXTRAL_LARGE).only()
     assert said.startswith('Deployment "model-server", container "vllm": found ')
-    assert f"{MIXTRAL_LARGE} with --tensor-parallel-size 8 on p4d.24xlarge" in said
-    assert 'node group "gpu"' in said
-    assert "needs 42.7 GiB a GPU" in said
+    assert f'{MIXTRAL_LARGE} on p4d.24xlarge of node group "gpu" with TP 8' in said
+    assert "needs 43.4 GiB a GPU" in said
     assert "allowed: 36.2 GiB a GPU, at utilisation 0.92" in said
-    assert "fix: max_model_len 2048 or less" in said
-    assert "or p4de.24xlarge with tensor_parallel_size 8" in said
+    assert "p4de.24xlarge with tensor_parallel_size 8" in said
+    assert "2 nodes of p4d.24xlarge with tensor_parallel_size 8" in said
 
 
 def test_fewer_gpus_do_not_hold_it() -> None:
-    assert "tensor-parallel-size 2" in fits(group("p4d.24xlarge"), flags=["-tp=2"]).only()
+    assert "with TP 2," in fits(group("p4d.24xlarge"), flags=["-tp=2"]).only()
+
+
+@pytest.mark.parametrize(
+    ("flags", "does_fit"),
+    [
+        (["-tp=8", "-pp=2", "--nnodes=2"], True),
+        (["-tp=8", "-pp=2"], True),
+        (["-tp=8"], False),
+        (["-tp=4", "-dp=2", "-ep", "--enable-eplb"], False),
+        (["-tp=8", "-ep", "--enable-eplb"], False),
+    ],
+)
+def test_stages_and_ranks_count(flags: list[str], does_fit: bool) -> None:
+    flags = [*flags, "--max-model-len=16384"]
+    said = fits(group("p4d.24xlarge"), model=MIXTRAL_LARGE, flags=flags)
+    assert said.nothing is does_fit
+
+
+def test_each_data_parallel_rank_has_its_share_of_the_sequences() -> None:
+    flags = ["-tp=4", "-dp=2", "-ep", "--max-model-len=32768"]
+    said = fits(group("p4d.24xlarge"), flags=flags, config={"minSequences": 500}).only()
+    assert "with TP 4 x DP 2 x EP 8" in said
+    assert "KV cache of 250 x 32768 tokens" in said
+
+
+def test_more_redundant_experts_leave_less_room() -> None:
+    flags = ["-tp=8", "--max-model-len=32768", "-ep", "--enable-eplb"]
+    assert fits(group("p4d.24xlarge"), flags=flags).nothing
+    flags.append("--eplb-config.num_redundant_experts=16")
+    assert fits(group("p4d.24xlarge"), flags=flags).refusals
+
+
+@pytest.mark.parametrize("size", [2, "2"])
+def test_a_group_of_pods_says_how_many_stages_there_are(size: object) -> None:
+    flags = ["-tp=8", "-pp=$(LWS_GROUP_SIZE)", "--nnodes=$(LWS_GROUP_SIZE)"]
+    props = workload(
+        "LeaderWorkerSet", pod(server(*flags, "--max-model-len=16384", model=MIXTRAL_LARGE))
+    )
+    member = resource(TYPES["LeaderWorkerSet"], "moe", props)
+    assert check_stack(POLICY, [group("p4d.24xlarge"), member]).refusals
+    props["spec"]["leaderWorkerTemplate"]["size"] = size
+    member = resource(TYPES["LeaderWorkerSet"], "moe", props)
+    assert check_stack(POLICY, [group("p4d.24xlarge"), member]).nothing
+    props["spec"]["leaderWorkerTemplate"]["size"] = UNKNOWN
+    member = resource(TYPES["LeaderWorkerSet"], "moe", props)
+    assert "LWS_GROUP_SIZE" in check_stack(POLICY, [group("p4d.24xlarge"), member]).unchecked[0]
+
+
+def test_more_than_the_context_of_the_model_is_refused_in_the_words_of_the_settings() -> None:
+    said = fits(group("p4de.24xlarge"), flags=["-tp=8", "--max-model-len=32769"]).only()
+    assert "found --max-model-len 32769; allowed: up to 32768, the context of" in said
+    assert fits(group("p4de.24xlarge"), flags=["-tp=8", "--max-model-len=32K"]).nothing
+
+
+def test_a_layout_that_cannot_be_is_for_another_policy_to_refuse() -> None:
+    assert fits(group("p4d.24xlarge"), flags=["-tp=3"]).nothing
+    assert fits(group("p4d.24xlarge"), flags=["-tp=8", "-pp=33"]).nothing
+
+
+def test_a_deepspeed_mii_server_has_to_fit_as_well() -> None:
+    command = ["python", "-m", "mii.entrypoints.openai_api_server"]
+    arguments = ["--model", MIXTRAL, "--tensor-parallel", "2", "--max-length", "32768"]
+    assert "with TP 2," in fits(group("p4d.24xlarge"), command=command, args=arguments).only()
+    arguments[3] = "8"
+    assert fits(group("p4d.24xlarge"), command=command, args=arguments).nothing
+    arguments[5] = "40k"
+    said = fits(group("p4d.24xlarge"), command=command, args=arguments).only()
+    assert "found --max-length 40000; allowed: up to 32768" in said
 
 
 def test_the_length_defaults_to_the_context_of_the_model() -> None:
@@ -143,7 +210,8 @@ def test_a_gpu_type_that_the_catalogue_lacks_is_said_to_be_unchecked() -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [["-pp=2"], ["--nnodes", "2"], ["--quantization", "awq"], ["--dtype=float32"]]
+    "flags",
+    [["--prefill-context-parallel-size=2"], ["--quantization", "awq"], ["--dtype=float32"]],
 )
 def test_what_the_formula_does_not_cover_is_said_to_be_unchecked(flags: list[str]) -> None:
     said = fits(group("p4d.24xlarge"), model=MIXTRAL_LARGE, flags=["-tp=8", *flags])

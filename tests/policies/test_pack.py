@@ -18,6 +18,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from tests.policies.engine_input import (
     DEPLOYMENT,
+    IMAGE,
     UNKNOWN,
     deployment,
     server,
@@ -101,14 +102,16 @@ def analyze_stack(analyzer: Any, name: str, container: Mapping[str, Any]) -> Any
 
 
 def test_the_stack_is_analyzed(analyzer: Any) -> None:
-    (note,) = analyze_stack(analyzer, "single", server("-tp=1", gpus="1")).diagnostics
-    assert note.policyName == "kubernetes-llm-server-model-fits"
-    assert "no GPU nodes" in note.message
+    answer = analyze_stack(analyzer, "single", server("-tp=1", gpus="1"))
+    found = {d.policyName: d for d in answer.diagnostics}
+    assert found.keys() == {"kubernetes-llm-server-model-fits", "kubernetes-llm-server-drains"}
+    assert "no GPU nodes" in found["kubernetes-llm-server-model-fits"].message
 
 
 def test_advice_stays_advice_in_a_mandatory_pack(analyzer: Any) -> None:
     limits = {"vpc.amazonaws.com/efa": "4"}
-    answer = analyze_stack(analyzer, "efa", server(resources={"limits": limits}))
+    user = {"name": "all-reduce", "image": IMAGE, "command": ["all_reduce_perf"]}
+    answer = analyze_stack(analyzer, "efa", user | {"resources": {"limits": limits}})
     advice = [d for d in answer.diagnostics if d.policyName == "aws-efa-used"]
-    assert len(advice) == 3
+    assert len(advice) == 2
     assert all(d.enforcementLevel == analyzer_pb2.ADVISORY for d in advice)

@@ -31,7 +31,7 @@ from policies.review import (
     of_resource,
     of_stack,
 )
-from tests.policies import engine_input
+from tests.policies import engine_group, engine_input
 from tests.policies.efa_stack import Stack
 from tests.policies.engine_input import (
     DEPLOYMENT,
@@ -152,6 +152,10 @@ scalars = (
             "-tp",
             "8",
             "--max-model-len=1k",
+            "--headless",
+            "--enable-expert-parallel",
+            "--nnodes=2",
+            "--shutdown-timeout=5",
             "640Gi",
             "efa",
             "efa-only",
@@ -167,6 +171,25 @@ scalars = (
 )
 keys = st.sampled_from(
     [
+        "annotations",
+        "matchExpressions",
+        "matchLabels",
+        "metadata",
+        "from",
+        "policyTypes",
+        "podSelector",
+        "selector",
+        "lifecycle",
+        "preStop",
+        "sleep",
+        "seconds",
+        "exec",
+        "terminationGracePeriodSeconds",
+        "rollingUpdate",
+        "maxSurge",
+        "leaderWorkerTemplate",
+        "size",
+        "restartPolicy",
         "amiType",
         "args",
         "blockDeviceMappings",
@@ -294,6 +317,36 @@ def test_no_release_crashes_a_policy(
     stack = [*Stack(node_group=node_group).resources, resource(RELEASE, "chart", props)]
     for stack_policy in OF_STACK:
         check_stack(stack_policy, stack)
+
+
+@FUZZ
+@given(
+    leader=maps,
+    worker=maps,
+    of_group=maps,
+    network_policy=maps,
+    budget=maps,
+    kind=st.sampled_from(["LeaderWorkerSet", "Deployment"]),
+)
+def test_no_group_of_pods_crashes_a_policy(
+    leader: dict[str, object],
+    worker: dict[str, object],
+    of_group: dict[str, object],
+    network_policy: dict[str, object],
+    budget: dict[str, object],
+    kind: str,
+) -> None:
+    props = engine_group.group(
+        engine_group.template(engine_group.member() | leader),
+        engine_group.template(engine_group.member(), **worker),
+        **of_group,
+    )
+    others = (
+        engine_group.around(engine_group.NETWORK_POLICY, network_policy),
+        engine_group.around(engine_group.BUDGET, budget),
+    )
+    for policy in OF_STACK:
+        check_stack(policy, engine_group.stack(props, *others, kind=kind))
 
 
 @FUZZ

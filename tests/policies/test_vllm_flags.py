@@ -3,16 +3,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UnknownValueError
 
-from catalog.models import MIXTRAL_8X7B
+from catalog.models import MODELS, Quantization
+from catalog.parallel_layout import ParallelLayout
+from policies.command_lines import started_server
 from policies.review import UnreadableError
-from policies.vllm_flags import MAX_MODEL_LEN, TENSOR_PARALLEL, Flags, vllm_flags
+from policies.vllm_flags import MAX_MODEL_LEN, TENSOR_PARALLEL, VllmFlags
 from tests.policies.engine_input import DIGEST, FUZZ, IMAGE, MIXTRAL, UNKNOWN, proxied
 
 REVISION = "eba92302a2861cdc0098cc54bc9f17cb2c47eb61"
 
 
-def flags_of(**container: object) -> Flags | None:
-    return vllm_flags(proxied(container))
+def flags_of(**container: object) -> VllmFlags | None:
+    started = started_server(proxied(container))
+    if started is None:
+        return None
+    assert started.engine == "vllm"
+    return VllmFlags.parse(started.arguments)
 
 
 def tensor_parallel(**container: object) -> int | None:
@@ -123,7 +129,7 @@ def test_other_programs(container: dict[str, object]) -> None:
 def test_the_model(args: list[str]) -> None:
     flags = flags_of(image=IMAGE, args=args, env=[{"name": "MODEL", "value": MIXTRAL}])
     assert flags is not None
-    assert flags.model() is MIXTRAL_8X7B
+    assert flags.model() is MODELS[MIXTRAL]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +158,9 @@ def test_a_model_that_the_catalogue_lacks(args: list[str]) -> None:
         (["-tp", "8"], True),
         (["-tp", "4", "-dp", "2"], True),
         (["-tp", "8", "-pp", "1", "--nnodes=1"], True),
-        (["-tp", "8", "-pp", "2"], False),
+        (["-tp", "4", "-pp", "2"], True),
+        (["-tp", "4", "-pp", "2", "--nnodes=2"], False),
+        (["-tp", "4", "-pp", "2", "--nnodes", "$(LWS_GROUP_SIZE)"], False),
         (["-tp", "8", "--nnodes", "2"], False),
         (["-tp", "8", "-dp", "16", "--data-parallel-size-local", "8"], False),
         (["-tp", "8", "-dp", "2", "--data-parallel-external-lb"], False),
@@ -164,6 +172,71 @@ def test_an_engine_stays_in_its_pod(args: list[str], stays: bool) -> None:
     flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
     assert flags is not None
     assert flags.stays_in_its_pod() is stays
+
+
+@pytest.mark.parametrize(
+    ("args", "layout"),
+    [
+        ([], ParallelLayout(1)),
+        (["-tp", "4", "-pp", "2", "-dp=2"], ParallelLayout(4, 2, 2)),
+        (["-tp", "4", "-ep", "-dp", "2"], ParallelLayout(4, 1, 2, True)),
+        (["--enable-expert-parallel", "-tp", "4"], ParallelLayout(4, 1, 1, True)),
+        (["--enable_expert_parallel", "-tp", "4"], ParallelLayout(4, 1, 1, True)),
+        (["-ep", "-tp", "4", "--no-enable-expert-parallel"], ParallelLayout(4)),
+        (["--eplb-config", '{"num_redundant_experts": 2}'], ParallelLayout(1, 1, 1, False, 2)),
+        (["--eplb-config.num_redundant_experts", "2"], ParallelLayout(1, 1, 1, False, 2)),
+        (["--eplb-config.num_redundant_experts=2", "-tp=2"], ParallelLayout(2, 1, 1, False, 2)),
+        (["--eplb-config.window_size", "2"], ParallelLayout(1)),
+        (["--max-num-queued-reqs", "4", "--headless", "-tp", "2"], ParallelLayout(2)),
+    ],
+)
+def test_the_layout(args: list[str], layout: ParallelLayout) -> None:
+    flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
+    assert flags is not None
+    assert flags.layout() == layout
+
+
+@pytest.mark.parametrize(
+    ("args", "pods"),
+    [
+        (["-tp", "8"], 1),
+        (["-tp", "8", "-pp", "2", "-n", "2"], 2),
+        (["-tp", "8", "-dp", "4", "-dpl", "1"], 4),
+        (["-tp", "8", "-dp", "4", "--data-parallel-rank", "1"], 4),
+        (["-tp", "8", "-pp", "2", "--distributed-executor-backend=ray"], None),
+    ],
+)
+def test_pods_of_an_engine(args: list[str], pods: int | None) -> None:
+    flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
+    assert flags is not None
+    assert flags.pods_of_engine() == pods
+
+
+@pytest.mark.parametrize(
+    ("args", "as_catalogued"),
+    [
+        ([], True),
+        (["--dtype=half"], True),
+        (["--dtype=float32"], False),
+        (["--quantization=awq"], False),
+    ],
+)
+def test_the_width_of_the_weights(args: list[str], as_catalogued: bool) -> None:
+    flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
+    assert flags is not None
+    assert flags.weights_as_catalogued(MODELS[MIXTRAL]) is as_catalogued
+
+
+@pytest.mark.parametrize(
+    ("args", "as_catalogued"),
+    [([], True), (["-q=awq"], True), (["-q", "awq_marlin"], True), (["-q", "gptq"], False)],
+)
+def test_the_width_of_weights_that_are_quantized(args: list[str], as_catalogued: bool) -> None:
+    quantization = Quantization(method="awq", bits=4, group_size=128)
+    model = MODELS[MIXTRAL].model_copy(update={"quantization": quantization})
+    flags = flags_of(image=IMAGE, args=[MIXTRAL, *args])
+    assert flags is not None
+    assert flags.weights_as_catalogued(model) is as_catalogued
 
 
 @pytest.mark.parametrize(
@@ -203,7 +276,22 @@ def test_a_flag_beside_an_unknown_is_read() -> None:
 
 
 words = st.text(max_size=20) | st.sampled_from(
-    ["sh", "-c", "vllm", "serve", "-tp", "--model", "'", '"', "$@", "${A:-", "$(", "8", UNKNOWN]
+    [
+        "sh",
+        "-c",
+        "vllm",
+        "serve",
+        "-tp",
+        "--model",
+        "--eplb-config.x",
+        "'",
+        '"',
+        "$@",
+        "${A:-",
+        "$(",
+        "8",
+        UNKNOWN,
+    ]
 )
 
 
@@ -225,5 +313,7 @@ def test_no_command_line_crashes_it(container: dict[str, object]) -> None:
         if flags is not None:
             flags.model()
             flags.gpus_of_pod()
+            flags.layout()
+            flags.spans_pods()
     except (UnknownValueError, UnreadableError):
         pass
