@@ -9,6 +9,11 @@ from components.alerts import Alerts, AlertsArgs
 from components.cluster import Cluster, ClusterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
+from components.keda import Keda, KedaArgs
+from components.leader_worker_set_operator import (
+    LeaderWorkerSetOperator,
+    LeaderWorkerSetOperatorArgs,
+)
 from components.model_server import ModelServer, ModelServerArgs
 from components.model_weights import ModelWeights, ModelWeightsArgs
 from components.monitoring import Monitoring, MonitoringArgs
@@ -75,14 +80,32 @@ gpu_operator = GpuOperator(
     GpuOperatorArgs(settings.charts, gpus.tolerations(), gpus.efa.enabled),
     in_cluster(monitoring.release),
 )
+operators = [gpu_operator.release]
+if settings.model_server.nodes_per_engine > 1:
+    groups = LeaderWorkerSetOperator(
+        "leader-worker-set",
+        LeaderWorkerSetOperatorArgs(settings.charts),
+        in_cluster(monitoring.release),
+    )
+    operators.append(groups.release)
+if settings.model_server.autoscaling is not None:
+    keda = Keda("keda", KedaArgs(settings.charts), in_cluster(monitoring.release))
+    operators.append(keda.release)
 model_server = ModelServer(
     "model-server",
-    ModelServerArgs(settings.model_server, weights.source, gpus.tolerations()),
-    in_cluster(gpu_operator.release, gpu_nodes.node_group, *weights.ready),
+    ModelServerArgs(
+        settings.model_server, weights.source, gpus.tolerations(), gpu_nodes.efa_interfaces
+    ),
+    in_cluster(*operators, gpu_nodes.node_group, *weights.ready),
 )
 alerts = Alerts(
     "alerts",
-    AlertsArgs(settings.alerts, instance_types.instance_type(gpus.instance_type).gpu_count),
+    AlertsArgs(
+        settings.alerts,
+        instance_types.instance_type(gpus.instance_type).gpu_count,
+        weights.source.startup_s,
+        settings.model_server.engine.has_metrics,
+    ),
     in_cluster(monitoring.release),
 )
 

@@ -2,13 +2,12 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.answer import CommandError
+from cli.sheet import Sheet, show_sheet
 from sandbox.lifecycle import SandboxStatus
 from sandbox.summary import ServedModel, Summary
 
@@ -21,15 +20,6 @@ NEXT = (
 )
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A titled table of text; one of two columns is a list of names and their values."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
 def show_summary(console: Console, summary: Summary, resources: int) -> None:
     """What runs, as the cluster tells it."""
     for sheet in (
@@ -38,7 +28,7 @@ def show_summary(console: Console, summary: Summary, resources: int) -> None:
         *(_model(model) for model in summary.models),
         _rules(summary),
     ):
-        _show(console, sheet)
+        show_sheet(console, sheet)
     console.print(f"{resources} resources in stack local")
 
 
@@ -75,31 +65,12 @@ def show_processes(console: Console, status: SandboxStatus, kept: Sequence[str])
         )
         for process in status.processes
     ]
-    _show(console, Sheet("Sandbox", ("process", "pid", "port", "memory", "log"), rows))
+    show_sheet(console, Sheet("Sandbox", ("process", "pid", "port", "memory", "log"), rows))
     console.print(f"Memory of all processes: {status.rss_mib:.0f} MiB", soft_wrap=True)
     console.print(
         f"Kept by the stand-in for AWS, since moto lacks them: {', '.join(kept)}\n",
         soft_wrap=True,
     )
-
-
-def _show(console: Console, sheet: Sheet) -> None:
-    if not console.is_terminal:
-        console.print(sheet.title, soft_wrap=True)
-        for row in sheet.rows:
-            console.print(f"  {_line(sheet.columns, row)}", soft_wrap=True, markup=False)
-        return
-    table = Table(title=sheet.title, title_justify="left", title_style="bold")
-    for index, column in enumerate(sheet.columns):
-        table.add_column(column, overflow="fold", style="cyan" if index == 0 else None)
-    for row in sheet.rows:
-        table.add_row(*row)
-    console.print(table)
-
-
-def _line(columns: Sequence[str], row: Sequence[str]) -> str:
-    cells = [row] if len(columns) == 2 else zip(columns, row, strict=True)
-    return "  ".join(f"{name}: {value}" for name, value in cells)
 
 
 def _nodes(summary: Summary) -> Sheet:
@@ -135,7 +106,7 @@ def _model(model: ServedModel) -> Sheet:
         ("model", model.model),
         ("image", model.image),
         ("ready", f"{model.ready}/{model.desired}"),
-        ("tensor parallel size", f"{model.gpus}"),
+        ("GPUs", f"{model.gpus} a pod, pods of an engine: {model.pods} ({fit.layout})"),
         ("host memory", model.memory),
         (
             "GPU memory",

@@ -6,6 +6,7 @@ import pulumi
 from pulumi_kubernetes import apiextensions, meta
 
 from catalog.alert_rules import RULE_NAME, AlertThresholds, rule_groups
+from components import model_server
 from components.child_options import child_options
 from components.monitoring import NAMESPACE, RELEASE_LABEL
 from stacks.settings.alerts import AlertSettings
@@ -13,8 +14,12 @@ from stacks.settings.alerts import AlertSettings
 
 @dataclass(frozen=True, slots=True)
 class AlertsArgs:
+    """`engine_has_metrics` is false where only probes tell how an engine is."""
+
     settings: AlertSettings
     gpus_per_node: int
+    startup_s: int
+    engine_has_metrics: bool
 
 
 class Alerts(pulumi.ComponentResource):
@@ -32,8 +37,14 @@ class Alerts(pulumi.ComponentResource):
             waiting_requests=settings.waiting_requests,
             ttft_p99_s=settings.ttft_p99_s,
             gpus_per_node=args.gpus_per_node,
+            startup_s=args.startup_s,
+            namespace=model_server.NAMESPACE,
         )
-        groups = rule_groups(thresholds, settings.runbook_base_url)
+        groups = rule_groups(
+            thresholds,
+            settings.runbook_base_url,
+            engine_has_metrics=args.engine_has_metrics,
+        )
         self.count = sum(len(group["rules"]) for group in groups)
         apiextensions.CustomResource(
             name,

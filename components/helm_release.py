@@ -29,9 +29,12 @@ def release(
             f"chart {chart.name} knows no value {', '.join(unknown)}:"
             f" Helm would ignore it in silence (catalog/chart_values/{chart.name}.json)"
         )
-    mirror = os.environ.get(MIRROR)
-    source = f"{mirror.rstrip('/')}/{chart.name}" if mirror else chart.name
-    repository = None if mirror else helm.v3.RepositoryOptsArgs(repo=chart.repository)
+    folder = os.environ.get(MIRROR)
+    if folder is None and chart.repository.startswith("oci://"):
+        # Helm asks a registry for the chart itself; there is no index to look into.
+        folder = chart.repository
+    source = f"{folder.rstrip('/')}/{chart.name}" if folder else chart.name
+    repository = None if folder else helm.v3.RepositoryOptsArgs(repo=chart.repository)
     return helm.v3.Release(
         name,
         helm.v3.ReleaseArgs(

@@ -15,6 +15,7 @@ RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
 """Prometheus selects the monitors and rules that carry this label, in every namespace."""
 
 NAMESPACE = "monitoring"
+PROMETHEUS_URL = f"http://{charts.KUBE_PROMETHEUS_STACK.name}-prometheus.{NAMESPACE}.svc:9090"
 
 
 @dataclass(frozen=True, slots=True)

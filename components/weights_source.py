@@ -18,7 +18,7 @@ from stacks.settings.model_weights import (
 )
 
 _MOUNT_PATH = "/models"
-_VOLUME = "weights"
+FILE_SYSTEM_VOLUME = "weights"
 _KERNELS_GIB = 20
 """Compiled kernels and graphs of vLLM, generously."""
 
@@ -74,15 +74,21 @@ class WeightsSource:
         """
         if isinstance(self.settings, InstanceStoreWeights):
             return [f"--revision={self.server.revision}"]
-        share = json.dumps({"distributed": self.server.tensor_parallel_size > 1})
+        share = json.dumps({"distributed": self.server.gpus_per_pod > 1})
         return ["--load-format=runai_streamer", f"--model-loader-extra-config={share}"]
 
+    @property
+    def token_secret(self) -> str | None:
+        """The Secret with the token that Hugging Face is asked with."""
+        if isinstance(self.settings, InstanceStoreWeights):
+            return self.settings.hugging_face_token_secret
+        return None
+
     def environment(self) -> list[core.v1.EnvVarArgs]:
-        token = getattr(self.settings, "hugging_face_token_secret", None)
-        if token is None:
+        if self.token_secret is None:
             return []
-        secret = core.v1.SecretKeySelectorArgs(name=token, key="token")
-        source = core.v1.EnvVarSourceArgs(secret_key_ref=secret)
+        selector = core.v1.SecretKeySelectorArgs(name=self.token_secret, key="token")
+        source = core.v1.EnvVarSourceArgs(secret_key_ref=selector)
         return [core.v1.EnvVarArgs(name="HF_TOKEN", value_from=source)]
 
     def volumes(
@@ -95,12 +101,14 @@ class WeightsSource:
             claim_name=_claim(name, self.file_system, namespace, opts).metadata.name,
             read_only=True,
         )
-        return [core.v1.VolumeArgs(name=_VOLUME, persistent_volume_claim=claim)]
+        return [core.v1.VolumeArgs(name=FILE_SYSTEM_VOLUME, persistent_volume_claim=claim)]
 
     def mounts(self) -> list[core.v1.VolumeMountArgs]:
         if self.file_system is None:
             return []
-        return [core.v1.VolumeMountArgs(name=_VOLUME, mount_path=_MOUNT_PATH, read_only=True)]
+        return [
+            core.v1.VolumeMountArgs(name=FILE_SYSTEM_VOLUME, mount_path=_MOUNT_PATH, read_only=True)
+        ]
 
 
 def _claim(

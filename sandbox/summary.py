@@ -11,6 +11,7 @@ from sandbox.control_plane.kube_api import KubeApi
 from stacks.settings import Settings
 
 _APPS = "/apis/apps/v1/namespaces"
+_GROUPS = "/apis/leaderworkerset.x-k8s.io/v1/namespaces"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """`memory_fit` is that of the stack file, `gpus` and the rest are what the pod asks for."""
+    """`memory_fit` is that of the stack file, the rest is what the cluster has.
+
+    `ready` and `desired` count engines; `gpus` and `memory` are of one pod, of which an engine
+    has `pods`.
+    """
 
     name: str
     model: str
@@ -44,6 +49,7 @@ class ServedModel:
     desired: int
     gpus: int
     memory: str
+    pods: int
     memory_fit: MemoryFit
 
 
@@ -70,7 +76,10 @@ def summarize(kube: KubeApi, settings: Settings) -> Summary:
         for kind in ("deployments", "daemonsets")
         for workload in map(_workload, kube.items(f"{_APPS}/{namespace}/{kind}"))
     ]
-    models = kube.items(f"{_APPS}/{model_server.NAMESPACE}/deployments")
+    models = [
+        *kube.items(f"{_APPS}/{model_server.NAMESPACE}/deployments"),
+        *kube.items(f"{_GROUPS}/{model_server.NAMESPACE}/leaderworkersets"),
+    ]
     rules = kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
     nodes = [
         node for node in kube.items("/api/v1/nodes") if _quantity(node, gpu_nodes.GPU_RESOURCE)
@@ -114,7 +123,9 @@ def _workload(item: Mapping[str, Any]) -> Workload:
 
 
 def _served_model(item: Mapping[str, Any], memory_fit: MemoryFit) -> ServedModel:
-    (container,) = item["spec"]["template"]["spec"]["containers"]
+    group = item["spec"].get("leaderWorkerTemplate", {})
+    template = group.get("leaderTemplate") or item["spec"]["template"]
+    (container,) = template["spec"]["containers"]
     limits = container["resources"]["limits"]
     return ServedModel(
         name=item["metadata"]["name"],
@@ -124,6 +135,7 @@ def _served_model(item: Mapping[str, Any], memory_fit: MemoryFit) -> ServedModel
         desired=item["spec"]["replicas"],
         gpus=int(limits[gpu_nodes.GPU_RESOURCE]),
         memory=limits["memory"],
+        pods=group.get("size", 1),
         memory_fit=memory_fit,
     )
 

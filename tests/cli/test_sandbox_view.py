@@ -22,7 +22,7 @@ def fit() -> MemoryFit:
 def summary() -> Summary:
     return Summary(
         gpu_nodes=(GpuNode("ip-10-0-0-1.ec2.internal", "gpu", "p4d", "a", True, 8, 4),),
-        models=(ServedModel("m", "org/[m]", "v@sha256:0", 1, 1, 8, "640Gi", fit()),),
+        models=(ServedModel("m", "org/[m]", "v@sha256:0", 1, 1, 8, "640Gi", 1, fit()),),
         rules=(AlertRule("monitoring", "alerts", ALERTS),),
     )
 
@@ -43,7 +43,7 @@ def test_no_terminal_no_folding() -> None:
 
 def test_a_property_is_a_name_and_its_value() -> None:
     assert "  model: org/[m]" in lines()
-    assert "  tensor parallel size: 8" in lines()
+    assert "  GPUs: 8 a pod, pods of an engine: 1 (TP 8)" in lines()
 
 
 def test_no_command_of_the_next_ones_is_folded() -> None:
