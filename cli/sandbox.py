@@ -40,8 +40,9 @@ def up(as_json: Json = False) -> None:
     with answering(as_json, _stack_document(Summary(), 0)):
         settings = reading.from_file(LOCAL)
         with _reporter() as reporter, _alone("up"), lifecycle.noted_as_unfinished():
-            sandbox = lifecycle.start(reporter)
-            write_charts(sandbox.paths.charts, sandbox.tools.monitoring_crds_folder)
+            scaled = settings.model_server.autoscaling is not None
+            sandbox = lifecycle.start(reporter, keda=scaled)
+            write_charts(sandbox.paths.charts, sandbox.tools)
             reporter.step("pulumi up --stack local --policy-pack policies")
             stack = _stack(sandbox, as_json)
             stack.up()

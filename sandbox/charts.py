@@ -4,7 +4,7 @@ The vendors' chart repositories are out of reach. A stand-in has the vendor's
 name and version, real CustomResourceDefinitions, and workloads that stand for
 the operator and its operands, switched by the same values. Its values schema is
 the vendor's own tree of keys, so the real Helm refuses a key that the vendor's
-chart would ignore.
+chart would ignore. LeaderWorkerSet's chart is the real one: its Go module has it.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import charts
+from sandbox.toolchain.ensure import Tools
 
 _TEMPLATES = Path(__file__).parent / "helm_charts"
 _JSON_TYPES = {
@@ -26,27 +27,37 @@ _JSON_TYPES = {
 }
 
 
-def write_charts(target: Path, prometheus_crds: Path) -> None:
-    """Write every stand-in below `target`, one folder a chart.
-
-    `prometheus_crds` holds the YAML files of prometheus-operator's CRDs.
-    """
+def write_charts(target: Path, tools: Tools) -> None:
+    """Write every stand-in below `target`, one folder a chart; KEDA's where KEDA is built."""
     for chart in charts.CHARTS.values():
         folder = target / chart.name
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(_TEMPLATES / chart.name, folder)
+        if chart is charts.KEDA and tools.keda is None:
+            continue
+        own = _TEMPLATES / chart.name
+        shutil.copytree(
+            tools.lws_chart_folder if chart is charts.LEADER_WORKER_SET else own, folder
+        )
+        version = charts.described_version(chart)
         (folder / "Chart.yaml").write_text(
             json.dumps(
                 {
                     "apiVersion": "v2",
                     "name": chart.name,
-                    "version": charts.described_version(chart),
-                    "description": f"The sandbox's stand-in for {chart.name}",
+                    "version": version,
+                    "appVersion": f"v{version.removeprefix('v')}",
+                    "description": f"{chart.name}, as the sandbox has it",
                 }
             )
         )
         (folder / "values.schema.json").write_text(json.dumps(_schema(chart)))
-    shutil.copytree(prometheus_crds, target / charts.KUBE_PROMETHEUS_STACK.name / "crds")
+    shutil.copytree(
+        tools.monitoring_crds_folder, target / charts.KUBE_PROMETHEUS_STACK.name / "crds"
+    )
+    if tools.keda is not None:
+        keda = target / charts.KEDA.name
+        shutil.copytree(tools.keda.crds_folder, keda / "crds")
+        shutil.copytree(tools.keda.manifests_folder, keda / "templates", dirs_exist_ok=True)
 
 
 def _schema(chart: charts.Chart) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import socket
 import string
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from sandbox.paths import SandboxPaths, write_private
 
@@ -19,7 +20,17 @@ LOOPBACK = "127.0.0.1"
 # Below where Linux (32768) and the others (49152) begin with ports for outgoing connections.
 PORTS = range(20000, 32000)
 
-PORT_FIELDS = ("etcd_port", "etcd_peer_port", "kube_port", "moto_port", "token_review_port")
+PORT_FIELDS = (
+    "etcd_port",
+    "etcd_peer_port",
+    "kube_port",
+    "moto_port",
+    "token_review_port",
+    "service_proxy_port",
+    "lws_webhook_port",
+    "keda_metrics_service_port",
+    "keda_adapter_port",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,10 @@ class Endpoints:
     kube_port: int
     moto_port: int
     token_review_port: int
+    service_proxy_port: int
+    lws_webhook_port: int
+    keda_metrics_service_port: int
+    keda_adapter_port: int
     access_key: str
     secret_key: str
     kube_ca_file: str
@@ -56,6 +71,18 @@ class Endpoints:
     @property
     def token_review_url(self) -> str:
         return f"https://{LOOPBACK}:{self.token_review_port}"
+
+    @property
+    def service_proxy_url(self) -> str:
+        return f"https://{LOOPBACK}:{self.service_proxy_port}"
+
+    @property
+    def service_ports(self) -> dict[str, int]:
+        """Where the operators behind a Service listen, by the Service's namespace and name."""
+        return {
+            "lws-system/lws-webhook-service": self.lws_webhook_port,
+            "keda/keda-metrics-apiserver": self.keda_adapter_port,
+        }
 
     def port(self, field: str) -> int:
         return int(getattr(self, field))
@@ -79,13 +106,9 @@ def read_endpoints(paths: SandboxPaths) -> Endpoints | None:
 def new_endpoints(paths: SandboxPaths) -> Endpoints:
     """Free ports and a new AWS key, not yet written."""
     alphabet = string.ascii_uppercase + "234567"
-    etcd, etcd_peer, kube, moto, token_review = free_ports(len(PORT_FIELDS))
+    ports: dict[str, Any] = dict(zip(PORT_FIELDS, free_ports(len(PORT_FIELDS)), strict=True))
     return Endpoints(
-        etcd_port=etcd,
-        etcd_peer_port=etcd_peer,
-        kube_port=kube,
-        moto_port=moto,
-        token_review_port=token_review,
+        **ports,
         access_key="AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
         secret_key=secrets.token_urlsafe(30),
         kube_ca_file=str(paths.pki / "ca.crt"),
@@ -97,17 +120,8 @@ def with_other_ports(endpoints: Endpoints, taken: tuple[str, ...]) -> Endpoints:
     """The same, but the ports called `taken` are new ones and named in `ports_changed`."""
     if not taken:
         return replace(endpoints, ports_changed=())
-    found = dict(zip(taken, free_ports(len(taken)), strict=True))
-    ports = {name: found.get(name, endpoints.port(name)) for name in PORT_FIELDS}
-    return replace(
-        endpoints,
-        etcd_port=ports["etcd_port"],
-        etcd_peer_port=ports["etcd_peer_port"],
-        kube_port=ports["kube_port"],
-        moto_port=ports["moto_port"],
-        token_review_port=ports["token_review_port"],
-        ports_changed=taken,
-    )
+    found: dict[str, Any] = dict(zip(taken, free_ports(len(taken)), strict=True))
+    return replace(endpoints, **found, ports_changed=taken)
 
 
 def free_ports(count: int) -> list[int]:

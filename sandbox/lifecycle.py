@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.control_plane.kube_config import write_configuration
+from sandbox.control_plane.operator_processes import KEDA_NAMES, OPERATOR_NAMES, operator_specs
 from sandbox.control_plane.pki import ensure_pki
 from sandbox.control_plane.process_specs import PROCESS_NAMES, process_specs
 from sandbox.endpoints import (
@@ -37,7 +38,7 @@ from sandbox.reporter import Reporter, SilentReporter
 from sandbox.status import PORT_OWNERS, ProcessStatus, SandboxStatus, status
 from sandbox.toolchain.ensure import Tools, ensure_tools
 
-STOP_ORDER = tuple(reversed(PROCESS_NAMES))
+STOP_ORDER = tuple(reversed((*PROCESS_NAMES, *OPERATOR_NAMES, *KEDA_NAMES)))
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.1
 # A port can be taken between its choice and the listening; then another is chosen.
@@ -78,13 +79,14 @@ class Sandbox:
         return as_exports(self.paths, self.tools, self.endpoints, passphrase_file=passphrase_file)
 
 
-def start(reporter: Reporter, paths: SandboxPaths | None = None) -> Sandbox:
+def start(reporter: Reporter, paths: SandboxPaths | None = None, *, keda: bool = False) -> Sandbox:
     """Start what does not run yet and wait until all of it is ready.
 
+    With `keda` that is built too, and waits for its chart; once started, it stays until a `stop`.
     Raises StartError, LockHeldError, and what `sandbox.toolchain.ensure_tools` raises.
     """
     paths = paths or default_paths()
-    tools = ensure_tools(reporter)
+    tools = ensure_tools(reporter, keda=keda or _has_keda(paths))
     with _exclusive(paths, "starts the sandbox", reporter), _private_files():
         table = ProcessTable(paths.processes, paths.state)
         for name in table.end_strays(STOP_ORDER, STOP_SECONDS):
@@ -122,7 +124,13 @@ def attach(paths: SandboxPaths | None = None) -> Sandbox | None:
     present = status(paths)
     if not present.running or present.endpoints is None:
         return None
-    return Sandbox(paths, ensure_tools(SilentReporter()), present.endpoints, ())
+    tools = ensure_tools(SilentReporter(), keda=_has_keda(paths))
+    return Sandbox(paths, tools, present.endpoints, ())
+
+
+def _has_keda(paths: SandboxPaths) -> bool:
+    table = ProcessTable(paths.processes, paths.state)
+    return any(table.recorded(name) for name in KEDA_NAMES)
 
 
 @contextmanager
@@ -198,7 +206,10 @@ def _start_all(
 ) -> tuple[str, ...]:
     pki = ensure_pki(paths.pki)
     write_configuration(paths, endpoints, pki)
-    specs = process_specs(paths, endpoints, pki, tools)
+    specs = (
+        *process_specs(paths, endpoints, pki, tools),
+        *operator_specs(paths, endpoints, pki, tools),
+    )
     begun = time.monotonic()
     started: list[str] = []
     asked_since: dict[str, float] = {}

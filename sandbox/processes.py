@@ -89,6 +89,10 @@ class ProcessTable:
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None
 
+    def recorded(self, name: str) -> bool:
+        """Whether it was started and not stopped since: it runs, or should."""
+        return (self._folder / f"{name}.json").exists()
+
     def start(self, spec: ProcessSpec) -> RunningProcess:
         """Start it in a session of its own, so that Ctrl-C in the terminal does not reach it."""
         spec.log.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.control_plane.operator_processes import KEDA_NAMES, OPERATOR_NAMES
 from sandbox.control_plane.process_specs import PROCESS_NAMES
 from sandbox.endpoints import Endpoints, read_endpoints
 from sandbox.paths import SandboxPaths, default_paths
@@ -15,6 +16,10 @@ PORT_OWNERS = {
     "kube_port": "kube-apiserver",
     "moto_port": "moto",
     "token_review_port": "moto",
+    "service_proxy_port": "service-proxy",
+    "lws_webhook_port": "lws-controller-manager",
+    "keda_metrics_service_port": "keda-operator",
+    "keda_adapter_port": "keda-adapter",
 }
 
 
@@ -69,7 +74,8 @@ def status(paths: SandboxPaths | None = None) -> SandboxStatus:
     table = ProcessTable(paths.processes, paths.state)
     endpoints = read_endpoints(paths)
     processes = []
-    for name in PROCESS_NAMES:
+    optional = tuple(name for name in KEDA_NAMES if table.recorded(name))
+    for name in (*PROCESS_NAMES, *OPERATOR_NAMES, *optional):
         running = table.running(name)
         fields = [field for field, owner in PORT_OWNERS.items() if owner == name]
         processes.append(

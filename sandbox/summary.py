@@ -6,11 +6,18 @@ from typing import Any
 
 from catalog import gpu_nodes
 from catalog.memory_fit import MemoryFit
-from components import gpu_operator, model_server, monitoring
+from components import gpu_operator, keda, leader_worker_set_operator, model_server, monitoring
 from sandbox.control_plane.kube_api import KubeApi
 from stacks.settings import Settings
 
 _APPS = "/apis/apps/v1/namespaces"
+_OPERATORS = (
+    gpu_operator.NAMESPACE,
+    monitoring.NAMESPACE,
+    leader_worker_set_operator.NAMESPACE,
+    keda.NAMESPACE,
+    "kube-system",
+)
 _GROUPS = "/apis/leaderworkerset.x-k8s.io/v1/namespaces"
 
 
@@ -72,7 +79,7 @@ def summarize(kube: KubeApi, settings: Settings) -> Summary:
     """Read the cluster; OSError where it does not answer."""
     operators = [
         workload
-        for namespace in (gpu_operator.NAMESPACE, monitoring.NAMESPACE, "kube-system")
+        for namespace in _OPERATORS
         for kind in ("deployments", "daemonsets")
         for workload in map(_workload, kube.items(f"{_APPS}/{namespace}/{kind}"))
     ]

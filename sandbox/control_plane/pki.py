@@ -26,6 +26,8 @@ BACKDATED = datetime.timedelta(minutes=5)
 SERVICE_NETWORK_FIRST = "10.100.0.1"
 """The address of the `kubernetes` Service: the first of EKS's default service network."""
 
+FRONT_PROXY = "front-proxy-client"
+
 _SERVER_NAMES = ("localhost",)
 _KUBERNETES_NAMES = (
     "kubernetes",
@@ -69,6 +71,25 @@ _CERTIFICATES = (
     ),
     _Wanted("token-review-server", "token-review", None, _SERVER_NAMES, (_LOOPBACK,)),
     _Wanted("token-review-client", "kube-apiserver"),
+    _Wanted("service-proxy-server", "service-proxy", None, _SERVER_NAMES, (_LOOPBACK,)),
+    _Wanted("service-proxy-client", "kube-apiserver"),
+    # Of the API server where it passes a request on to the API of an operator.
+    _Wanted(FRONT_PROXY, FRONT_PROXY),
+    _Wanted("lws-server", "lws-webhook-service", None, ("lws-webhook-service.lws-system.svc",)),
+    # Operators run beside the control plane with the rights of their service accounts.
+    _Wanted(
+        "lws-controller-manager",
+        "system:serviceaccount:lws-system:lws-controller-manager",
+        "system:serviceaccounts",
+    ),
+    _Wanted(
+        "keda-server",
+        "keda-operator",
+        None,
+        (*_SERVER_NAMES, "keda-operator.keda.svc", "keda-metrics-apiserver.keda.svc"),
+        (_LOOPBACK,),
+    ),
+    _Wanted("keda", "system:serviceaccount:keda:keda-operator", "system:serviceaccounts"),
     _Wanted("admin", "sandbox-admin", "system:masters"),
     _Wanted("controller-manager", "system:kube-controller-manager"),
     _Wanted("scheduler", "system:kube-scheduler"),

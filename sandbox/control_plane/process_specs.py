@@ -10,9 +10,11 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
-from sandbox.control_plane.pki import SERVICE_NETWORK_FIRST, Pki
+from sandbox.control_plane.kube_config import EGRESS_SELECTOR
+from sandbox.control_plane.pki import FRONT_PROXY, SERVICE_NETWORK_FIRST, Pki
 from sandbox.endpoints import LOOPBACK, Endpoints
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.processes import ProcessSpec
@@ -46,7 +48,8 @@ PROCESS_NAMES = (
 )
 
 
-def _go_environment() -> dict[str, str]:
+def go_environment() -> dict[str, str]:
+    """What a Go program gets."""
     # Nothing of the user's: a proxy, say, would catch requests to loopback.
     return {"PATH": os.defpath, "HOME": "/nonexistent"}
 
@@ -82,17 +85,19 @@ def _etcd(paths: SandboxPaths, endpoints: Endpoints, pki: Pki, tools: Tools) -> 
     return ProcessSpec(
         "etcd",
         command,
-        _go_environment(),
+        go_environment(),
         paths.logs / "etcd.log",
         ports=("etcd_port", "etcd_peer_port"),
         inputs=(server.certificate, ca),
-        ready=lambda: _probe(ready),
+        ready=lambda: probe(ready),
     )
 
 
 def _apiserver(paths: SandboxPaths, endpoints: Endpoints, pki: Pki, tools: Tools) -> ProcessSpec:
     serving, etcd = pki.pair("apiserver"), pki.pair("etcd-client")
+    front_proxy = pki.pair(FRONT_PROXY)
     webhook = paths.config / "token-review.kubeconfig"
+    egress = paths.config / EGRESS_SELECTOR
     command = (
         str(tools.kube_apiserver),
         f"--bind-address={LOOPBACK}",
@@ -116,6 +121,14 @@ def _apiserver(paths: SandboxPaths, endpoints: Endpoints, pki: Pki, tools: Tools
         f"--service-account-key-file={pki.service_account.certificate}",
         f"--service-account-signing-key-file={pki.service_account.key}",
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
+        f"--egress-selector-config-file={egress}",
+        f"--requestheader-client-ca-file={pki.ca.certificate}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={front_proxy.certificate}",
+        f"--proxy-client-key-file={front_proxy.key}",
         "--allow-privileged=true",
         "--profiling=false",
         "--v=1",
@@ -128,12 +141,14 @@ def _apiserver(paths: SandboxPaths, endpoints: Endpoints, pki: Pki, tools: Tools
     return ProcessSpec(
         "kube-apiserver",
         command,
-        _go_environment(),
+        # The root that it trusts where a webhook or an API of an operator names none: these
+        # names come with the vendors' charts, which know nothing of this sandbox.
+        {**go_environment(), "SSL_CERT_FILE": str(pki.ca.certificate)},
         paths.logs / "kube-apiserver.log",
         after=("etcd",),
         ports=("kube_port",),
-        inputs=(serving.certificate, webhook),
-        ready=lambda: _probe(ready),
+        inputs=(serving.certificate, webhook, egress),
+        ready=lambda: probe(ready),
     )
 
 
@@ -149,6 +164,8 @@ def _controller_manager(
         f"--cluster-signing-cert-file={pki.ca.certificate}",
         f"--cluster-signing-key-file={pki.ca.key}",
         "--use-service-account-credentials",
+        # A scaling shows in seconds, not in a quarter of a minute.
+        "--horizontal-pod-autoscaler-sync-period=2s",
         "--leader-elect=false",
         "--secure-port=0",
         "--profiling=false",
@@ -162,11 +179,11 @@ def _controller_manager(
     return ProcessSpec(
         "kube-controller-manager",
         command,
-        _go_environment(),
+        go_environment(),
         paths.logs / "kube-controller-manager.log",
         after=("kube-apiserver",),
         inputs=(kubeconfig,),
-        ready=lambda: _probe(ready),
+        ready=lambda: probe(ready),
     )
 
 
@@ -183,7 +200,7 @@ def _scheduler(paths: SandboxPaths, tools: Tools) -> ProcessSpec:
     return ProcessSpec(
         "kube-scheduler",
         command,
-        _go_environment(),
+        go_environment(),
         paths.logs / "kube-scheduler.log",
         after=("kube-apiserver",),
         inputs=(kubeconfig,),
@@ -206,7 +223,7 @@ def _kwok(paths: SandboxPaths, tools: Tools) -> ProcessSpec:
         "kwok",
         command,
         # KWOK looks for a configuration of the user's there.
-        {**_go_environment(), "KWOK_WORKDIR": str(paths.config / "kwok")},
+        {**go_environment(), "KWOK_WORKDIR": str(paths.config / "kwok")},
         paths.logs / "kwok.log",
         after=("kube-apiserver",),
         inputs=(kubeconfig, *stages),
@@ -225,7 +242,7 @@ def _moto(paths: SandboxPaths, endpoints: Endpoints) -> ProcessSpec:
     return ProcessSpec(
         "moto",
         (sys.executable, "-m", "sandbox.aws_server.server", str(paths.root)),
-        _python_environment(paths),
+        python_environment(paths),
         paths.logs / "moto.log",
         ports=("moto_port", "token_review_port"),
         inputs=(paths.pki / "token-review-server.crt", paths.pki / "ca.crt"),
@@ -234,12 +251,12 @@ def _moto(paths: SandboxPaths, endpoints: Endpoints) -> ProcessSpec:
             str(endpoints.token_review_port),
             endpoints.access_key,
         ),
-        ready=lambda: _probe(ready),
+        ready=lambda: probe(ready),
         ready_seconds=120.0,
     )
 
 
-def _python_environment(paths: SandboxPaths) -> dict[str, str]:
+def python_environment(paths: SandboxPaths) -> dict[str, str]:
     """Nothing of the user's AWS settings: moto's own clients must not reach a real account."""
     return {
         "PATH": os.defpath,
@@ -255,11 +272,10 @@ def _python_environment(paths: SandboxPaths) -> dict[str, str]:
     }
 
 
-def _probe(ready: Any) -> str | None:
+def probe(ready: Callable[[], str | None]) -> str | None:
     """Every way in which a server is not there yet, in words."""
     try:
-        answer = ready()
-        return None if answer is None else str(answer)
+        return ready()
     except (OSError, ValueError, KeyError) as error:
         return str(error)
 

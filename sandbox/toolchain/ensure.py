@@ -19,10 +19,12 @@ from sandbox.locks import held_lock
 from sandbox.paths import OWNER_ONLY_FOLDER, cache_root
 from sandbox.reporter import Reporter
 from sandbox.toolchain.go_build import command_run, find_go, go_build, go_output
+from sandbox.toolchain.keda_sources import KEDA, cut_sources
 from sandbox.toolchain.pins import (
     GoModule,
     Tool,
     go_modules,
+    keda_module,
     kubernetes_provider_version,
     path_versions,
     promtool_module,
@@ -31,12 +33,36 @@ from sandbox.toolchain.pins import (
 _MONITORING_API = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 _KUBERNETES_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _KWOK = "sigs.k8s.io/kwok"
+_LWS = "sigs.k8s.io/lws"
 
+# How a pod ends is ours (`sandbox/tools/kwok/pod-delete.yaml`).
 _KWOK_STAGES = (
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-    "pod/fast",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-ready.yaml",
 )
+
+_KEDA_MANIFESTS = (
+    "manager/service.yaml",
+    "metrics-server/api_service.yaml",
+    "metrics-server/role.yaml",
+    "metrics-server/role_binding.yaml",
+    "metrics-server/service.yaml",
+    "rbac/role.yaml",
+    "rbac/role_binding.yaml",
+    "service_account/service_account.yaml",
+)
+
+
+@dataclass(frozen=True)
+class KedaTools:
+    """KEDA with the Prometheus scaler alone, and its CRDs and manifests by folder."""
+
+    operator: Path
+    adapter: Path
+    crds_folder: Path
+    manifests_folder: Path
 
 
 @dataclass(frozen=True)
@@ -51,8 +77,11 @@ class Tools:
     kube_scheduler: Path
     controller_gen: Path
     kwok: Path
+    lws_controller_manager: Path
     monitoring_crds_folder: Path
     kwok_stages_folder: Path
+    lws_chart_folder: Path
+    keda: KedaTools | None = None
 
 
 def missing_tools() -> tuple[str, ...]:
@@ -66,8 +95,8 @@ def missing_tools() -> tuple[str, ...]:
     return tuple(missing)
 
 
-def ensure_tools(reporter: Reporter) -> Tools:
-    """Every tool, built where it is missing.
+def ensure_tools(reporter: Reporter, *, keda: bool = False) -> Tools:
+    """Every tool, built where it is missing; KEDA only on demand.
 
     Raises GoMissingError, BuildError (both of `go_build`) and UnknownPlatformError.
     """
@@ -78,6 +107,19 @@ def ensure_tools(reporter: Reporter) -> Tools:
         **{name.replace("-", "_"): path for name, path in found.items()},
         monitoring_crds_folder=_extra(_module("engine"), "crds"),
         kwok_stages_folder=_extra(_module("kwok"), "stages"),
+        lws_chart_folder=_extra(_module("kwok"), "lws-chart"),
+        keda=_ensure_keda(reporter) if keda else None,
+    )
+
+
+def _ensure_keda(reporter: Reporter) -> KedaTools:
+    module = keda_module()
+    found = _ensure_module(module, reporter)
+    return KedaTools(
+        found["keda-operator"],
+        found["keda-adapter"],
+        crds_folder=_extra(module, "crds"),
+        manifests_folder=_extra(module, "manifests"),
     )
 
 
@@ -186,8 +228,8 @@ def _build(module: GoModule, tools: Iterable[Tool], go: str, reporter: Reporter)
     reporter.step(f"build {label} (Go; minutes the first time, kept in {module_folder(module)})")
     with _Staging(module) as staging:
         source = module.folder
-        if module.name == "kubernetes-provider":
-            source = _provider_sources(module, go, staging / "source")
+        if prepare := _SOURCES.get(module.name):
+            source = prepare(module, go, staging / "source")
         output = staging / "bin"
         output.mkdir()
         go_build(
@@ -234,6 +276,17 @@ def _provider_sources(module: GoModule, go: str, folder: Path) -> Path:
     return folder
 
 
+def _keda_sources(module: GoModule, go: str, folder: Path) -> Path:
+    """The module with KEDA's own, cut, in place of the published one."""
+    folder.mkdir()
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(module.folder / name, folder / name)
+    cut_sources(module.folder / "cut.json", _module_source(go, module, KEDA), folder / "keda")
+    with (folder / "go.mod").open("a") as file:
+        file.write(f"\nreplace {KEDA} => ./keda\n")
+    return folder
+
+
 def _module_source(go: str, module: GoModule, path: str) -> Path:
     go_output(go, ["mod", "download", path], module.folder)
     return Path(go_output(go, ["list", "-m", "-f", "{{.Dir}}", path], module.folder).strip())
@@ -247,18 +300,51 @@ def _make_crds(module: GoModule, go: str, target: Path) -> None:
 
 
 def _copy_stages(module: GoModule, go: str, target: Path) -> None:
-    """KWOK's description of how nodes and pods live, as its module ships it."""
+    """KWOK's description of how nodes and pods live, but for how a pod ends."""
+    for own in module.folder.glob("*.yaml"):
+        shutil.copy(own, target / own.name)
     stages = _module_source(go, module, _KWOK) / "kustomize" / "stage"
     for name in _KWOK_STAGES:
-        source = stages / name
-        files = sorted(source.glob("*.yaml")) if source.is_dir() else [source]
-        for file in files:
-            if file.name != "kustomization.yaml":
-                # Module files are read-only; a copy must not be, or a purge could not remove it.
-                shutil.copyfile(file, target / file.name)
+        # Module files are read-only; a copy must not be, or a purge could not remove it.
+        shutil.copyfile(stages / name, target / Path(name).name)
 
+
+def _copy_lws_chart(module: GoModule, go: str, target: Path) -> None:
+    """The chart that LeaderWorkerSet's module has, with the image that its release names."""
+    chart = _module_source(go, module, _LWS) / "charts" / "lws"
+    for file in chart.rglob("*"):
+        copy = target / file.relative_to(chart)
+        if file.is_dir():
+            copy.mkdir(parents=True, exist_ok=True)
+        else:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    values = target / "values.yaml"
+    text = values.read_text()
+    for released in (("tag: main", f"tag: {module.pinned(_LWS)}"), ("Always", "IfNotPresent")):
+        text = text.replace(*released, 1)
+    values.write_text(text)
+
+
+def _copy_keda_crds(module: GoModule, go: str, target: Path) -> None:
+    for file in (_module_source(go, module, KEDA) / "config" / "crd" / "bases").glob("*.yaml"):
+        shutil.copyfile(file, target / file.name)
+
+
+def _copy_keda_manifests(module: GoModule, go: str, target: Path) -> None:
+    """Accounts, rights and Services as KEDA's module has them."""
+    config = _module_source(go, module, KEDA) / "config"
+    for name in _KEDA_MANIFESTS:
+        shutil.copyfile(config / name, target / name.replace("/", "-"))
+
+
+_SOURCES: dict[str, Callable[[GoModule, str, Path], Path]] = {
+    "keda": _keda_sources,
+    "kubernetes-provider": _provider_sources,
+}
 
 _EXTRAS: dict[str, dict[str, Callable[[GoModule, str, Path], None]]] = {
     "engine": {"crds": _make_crds},
-    "kwok": {"stages": _copy_stages},
+    "keda": {"crds": _copy_keda_crds, "manifests": _copy_keda_manifests},
+    "kwok": {"lws-chart": _copy_lws_chart, "stages": _copy_stages},
 }

@@ -26,6 +26,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 _PULUMI = "github.com/pulumi/pulumi"
 _KUBERNETES = "k8s.io/kubernetes"
 _KUBERNETES_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_KEDA = "github.com/kedacore/keda/v2"
+_LWS = "sigs.k8s.io/lws"
 
 
 class UnknownPlatformError(Exception):
@@ -68,6 +70,8 @@ class GoModule:
             self.folder / "go.mod",
             self.folder / "go.sum",
             *sorted(self.folder.glob("*.go")),
+            *sorted(self.folder.glob("*.json")),
+            *sorted(self.folder.glob("*.yaml")),
         )
 
     @property
@@ -152,7 +156,27 @@ def go_modules() -> tuple[GoModule, ...]:
             (Tool("pulumi-resource-kubernetes", "."),),
             ((f"{_KUBERNETES_PROVIDER}/pkg/version.Version", kubernetes_provider_version()),),
         ),
-        GoModule("kwok", (Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", ("--version",)),)),
+        # Together, since they are made of the same Kubernetes packages.
+        GoModule(
+            "kwok",
+            (
+                Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", ("--version",)),
+                Tool("lws-controller-manager", f"{_LWS}/cmd"),
+            ),
+            ((f"{_LWS}/pkg/version.GitVersion", pinned_version("kwok", _LWS)),),
+        ),
+    )
+
+
+def keda_module() -> GoModule:
+    """KEDA, which only a stack with autoscaling needs: minutes that the others are spared."""
+    return GoModule(
+        "keda",
+        (
+            Tool("keda-operator", f"{_KEDA}/cmd/operator"),
+            Tool("keda-adapter", f"{_KEDA}/cmd/adapter"),
+        ),
+        ((f"{_KEDA}/version.Version", pinned_version("keda", _KEDA).removeprefix("v")),),
     )
 
 

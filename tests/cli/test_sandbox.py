@@ -105,7 +105,7 @@ def test_a_policy_that_refuses_is_told_by_resource(
 ) -> None:
     said = Violation("image-pinned", "urn:pulumi:by-hand", "mandatory", "found latest")
 
-    def refuse(_reporter: object) -> NoReturn:
+    def refuse(*_: object, **__: object) -> NoReturn:
         raise PolicyRefusedError("refused by policy image-pinned", (said,))
 
     monkeypatch.setattr(lifecycle, "start", refuse)
@@ -125,7 +125,7 @@ def test_a_policy_that_refuses_is_told_by_resource(
     assert SandboxPaths(tmp_path).unfinished.exists()
 
 
-def interrupt(*_: object) -> NoReturn:
+def interrupt(*_: object, **__: object) -> NoReturn:
     os.kill(os.getpid(), signal.SIGHUP)
     raise AssertionError("nobody heard the signal")
 

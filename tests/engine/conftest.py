@@ -94,7 +94,7 @@ class Project:
 
 def new_project(folder: Path) -> Project:
     sandbox = start(SilentReporter(), SandboxPaths(folder))
-    write_charts(sandbox.paths.charts, sandbox.tools.monitoring_crds_folder)
+    write_charts(sandbox.paths.charts, sandbox.tools)
     project = Project(folder, sandbox)
     project.restore()
     created = project.pulumi("stack", "select", "--create")

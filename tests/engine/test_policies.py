@@ -48,7 +48,7 @@ def smuggle(project: Project, change: str) -> None:
         (
             "model_server",
             {"model": "mistralai/Mixtral-8x22B-Instruct-v0.1"},
-            "need 42.7 GiB a GPU",
+            "need 43.4 GiB a GPU",
         ),
         ("gpu_node_group", {"instance_typo": "p4d.24xlarge"}, "unknown key; did you mean"),
     ],

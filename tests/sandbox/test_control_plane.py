@@ -185,7 +185,8 @@ def test_everything_listens_on_loopback_only(sandbox: Sandbox) -> None:
             if connection.status == psutil.CONN_LISTEN:
                 listening.append((process.name, connection.laddr.ip))
     assert {ip for _, ip in listening} == {"127.0.0.1"}
-    assert {name for name, _ in listening} == {"etcd", "kube-apiserver", "moto"}
+    names = {"etcd", "kube-apiserver", "moto", "service-proxy"}
+    assert {name for name, _ in listening} == names
 
 
 def test_state_is_for_the_owner_only(sandbox: Sandbox) -> None:

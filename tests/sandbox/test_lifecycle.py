@@ -141,7 +141,7 @@ def test_purge_leaves_nothing(new_sandbox: NewSandbox) -> None:
     sandbox = new_sandbox()
     pids = [process.pid for process in status(sandbox.paths).processes]
     ended = stop(purge=True, reporter=SilentReporter(), paths=sandbox.paths)
-    assert ended[0] == "kwok"
+    assert ended[0] == "lws-controller-manager"
     assert ended[-1] == "etcd"
     assert list(sandbox.paths.root.iterdir()) == []
     assert not any(psutil.pid_exists(pid) for pid in pids if pid is not None)

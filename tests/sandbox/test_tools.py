@@ -1,5 +1,6 @@
 """The builder of pinned tools, on a small Go module of its own."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,8 @@ from sandbox.reporter import PlainReporter, SilentReporter
 from sandbox.toolchain import ensure, pins
 from sandbox.toolchain.ensure import Tools, ensure_tools, missing_tools
 from sandbox.toolchain.go_build import BuildError, GoMissingError
-from sandbox.toolchain.pins import GoModule, Tool, go_modules
+from sandbox.toolchain.keda_sources import cut_sources
+from sandbox.toolchain.pins import GoModule, Tool, go_modules, keda_module, promtool_module
 
 SLOW_BUILD = "package main\n\nfunc main() { println(`v1.2.3`) }\n"
 
@@ -58,6 +60,12 @@ def test_every_tool_tells_the_pinned_version(tools: Tools) -> None:
     assert "monitoring.coreos.com_prometheusrules.yaml" in names
     assert len(names) == 7
     assert len(list(tools.kwok_stages_folder.glob("*.yaml"))) == 5
+    answer = subprocess.run(
+        [tools.lws_controller_manager, "--version"], capture_output=True, text=True, check=True
+    )
+    assert pins.pinned_version("kwok", "sigs.k8s.io/lws") in answer.stdout
+    assert "tag: v" in (tools.lws_chart_folder / "values.yaml").read_text()
+    assert tools.keda is None
 
 
 def test_build_lands_whole_and_is_used_again(small: GoModule) -> None:
@@ -78,8 +86,8 @@ def test_changed_pin_builds_anew_beside_the_old(small: GoModule) -> None:
 
 
 def test_key_depends_on_all_that_decides() -> None:
-    keys = {module.key for module in go_modules()}
-    assert len(keys) == 3
+    keys = {module.key for module in (*go_modules(), keda_module(), promtool_module())}
+    assert len(keys) == 5
     module = go_modules()[0]
     assert GoModule(module.name, module.tools).key != module.key
 
@@ -179,6 +187,36 @@ def test_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
     assert cache_root() == tmp_path / "xdg" / "moe-serving"
     monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "own"))
     assert cache_root() == tmp_path / "own"
+
+
+def test_a_cut_that_does_not_fit_is_one_clear_error(tmp_path: Path) -> None:
+    module = tmp_path / "module"
+    (module / "pkg").mkdir(parents=True)
+    (module / "go.mod").write_text("module small\n")
+    for name in ("kept.go", "removed.go", "kept_test.go"):
+        (module / "pkg" / name).write_text('port := ":80"\n')
+    recipe = tmp_path / "cut.json"
+
+    def cut(pattern: str, target: str) -> Path:
+        edit = {"file": "pkg/kept.go", "pattern": pattern, "by": "127.0.0.1:80"}
+        recipe.write_text(
+            json.dumps(
+                {
+                    "folders": ["pkg"],
+                    "remove": ["pkg/*.go"],
+                    "keep": ["pkg/kept.go"],
+                    "edit": [edit],
+                }
+            )
+        )
+        cut_sources(recipe, module, tmp_path / target)
+        return tmp_path / target
+
+    done = cut(":80", "done")
+    assert [file.name for file in (done / "pkg").iterdir()] == ["kept.go"]
+    assert (done / "pkg" / "kept.go").read_text() == 'port := "127.0.0.1:80"\n'
+    with pytest.raises(BuildError, match=r"pkg/kept\.go of KEDA has no :8080"):
+        cut(":8080", "failed")
 
 
 def test_go_is_there_for_the_builds() -> None:

@@ -1,0 +1,202 @@
+"""Every kind of engine on the real engine: goes up, rolls, is scaled, drains, and restarts."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from sandbox.control_plane.kube_api import KubeApiError
+from tests.engine.conftest import Project
+
+NAMESPACE = "/api/v1/namespaces/model-serving"
+SERVER = "mixtral-8x7b-instruct-v0-1"
+GROUPS = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/model-serving/leaderworkersets"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/model-serving/deployments/{SERVER}"
+
+EFA_IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/vllm-openai-efa@sha256:{'5' * 64}"
+MII_IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/deepspeed-mii@sha256:{'6' * 64}"
+ACROSS_NODES = {
+    "image": EFA_IMAGE,
+    "engine": {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"},
+}
+EXPERT_PARALLEL = {
+    "tensor_parallel_size": 4,
+    "engine": {"kind": "vllm", "expert_parallel": {"data_parallel_size": 2}},
+}
+TWO_ON_A_NODE = {"tensor_parallel_size": 4, "replicas": 4, "memory_gib": 320, "cpu": 40}
+MII = {"image": MII_IMAGE, "engine": {"kind": "deepspeed_mii"}}
+AS_IT_IS: dict[str, object] = {}
+
+
+def eventually(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.3)
+
+
+def up(project: Project) -> None:
+    result = project.up()
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture
+def up_with(project: Project) -> Iterator[Callable[..., None]]:
+    """Brings engines up; afterwards the stack is as it was.
+
+    Between kinds of workload there are no engines: the new one would wait for the GPUs of the
+    old one, which goes last (docs/how-to/engines.md).
+    """
+
+    def change(**server: object) -> None:
+        project.change("model_server", replicas=0)
+        up(project)
+        project.change("model_server", **{"replicas": 1, **server})
+        up(project)
+
+    yield change
+    project.change("model_server", replicas=0, autoscaling=None)
+    up(project)
+    project.restore()
+    up(project)
+
+
+def pods(project: Project) -> list[dict[str, Any]]:
+    """Pods that are not on their way out."""
+    found = project.kube.items(f"{NAMESPACE}/pods")
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def names(project: Project) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in pods(project)}
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def all_ready(project: Project, count: int) -> bool:
+    found = pods(project)
+    return len(found) == count and all(map(is_ready, found))
+
+
+def arguments(pod: dict[str, Any]) -> Sequence[str]:
+    found: Sequence[str] = pod["spec"]["containers"][0]["args"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("server", "count", "gpus"),
+    [(AS_IT_IS, 1, 8), (TWO_ON_A_NODE, 4, 4), (EXPERT_PARALLEL, 1, 8), (MII, 1, 8)],
+    ids=["one node", "two on a node", "expert parallel", "deepspeed-mii"],
+)
+def test_engines_go_up_and_roll_without_a_free_gpu(
+    project: Project,
+    up_with: Callable[..., None],
+    server: dict[str, object],
+    count: int,
+    gpus: int,
+) -> None:
+    # As many engines as the two nodes hold: a pod more could not start beside them.
+    up_with(**{"replicas": 2 * 8 // gpus, **server})
+    count = 2 * 8 // gpus
+    assert all_ready(project, count)
+    for pod in pods(project):
+        (container,) = pod["spec"]["containers"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == str(gpus)
+        assert "vpc.amazonaws.com/efa" not in container["resources"]["limits"]
+    before = names(project)
+
+    repository = pods(project)[0]["spec"]["containers"][0]["image"].partition("@")[0]
+    project.change("model_server", image=f"{repository}@sha256:{'7' * 64}")
+    up(project)
+    eventually(lambda: all_ready(project, count))
+    assert not names(project) & before
+    again = project.up("--expect-no-changes")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
+    project: Project, up_with: Callable[..., None]
+) -> None:
+    up_with(**ACROSS_NODES)
+    assert all_ready(project, 2)
+    assert len({pod["spec"]["nodeName"] for pod in pods(project)}) == 2
+    leader, worker = sorted(pods(project), key=lambda pod: "--headless" in arguments(pod))
+    for pod in (leader, worker):
+        (container,) = pod["spec"]["containers"]
+        limits = container["resources"]["limits"]
+        assert limits["vpc.amazonaws.com/efa"] == "4"
+        assert limits["hugepages-2Mi"] == "5Gi"
+        # The controller's webhook sets what the flags refer to.
+        variables = {each["name"]: each.get("value") for each in container["env"]}
+        assert variables["LWS_LEADER_ADDRESS"].startswith(f"{SERVER}-group-0.{SERVER}-group")
+        assert "--nnodes=2" in arguments(pod)
+        assert "--node-rank=$(LWS_WORKER_INDEX)" in arguments(pod)
+
+    # Requests go to the leader alone.
+    (ready,) = [
+        address["targetRef"]["name"]
+        for subset in project.kube.request("GET", f"{NAMESPACE}/endpoints/{SERVER}")["subsets"]
+        for address in subset.get("addresses", [])
+    ]
+    assert ready == leader["metadata"]["name"]
+
+    # A worker that outlives its leader's drain, and no longer.
+    sleeps = {
+        pod["metadata"]["name"]: pod["spec"]["containers"][0]["lifecycle"]["preStop"]["sleep"]
+        for pod in (leader, worker)
+    }
+    grace_s = worker["spec"]["terminationGracePeriodSeconds"]
+    assert sleeps[leader["metadata"]["name"]]["seconds"] == 15
+    assert sleeps[worker["metadata"]["name"]]["seconds"] == 15 + 120 < grace_s
+
+    before = names(project)
+    project.kube.request("DELETE", f"{NAMESPACE}/pods/{worker['metadata']['name']}")
+    eventually(lambda: not names(project) & before and all_ready(project, 2))
+
+    before = names(project)
+    project.change("model_server", image=EFA_IMAGE.replace("5" * 64, "7" * 64))
+    up(project)
+    # `up` waits for the group: what it leaves is the new one.
+    assert all_ready(project, 2)
+    assert not names(project) & before
+    again = project.up("--expect-no-changes")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_node_drain_takes_one_engine_at_a_time(
+    project: Project, up_with: Callable[..., None]
+) -> None:
+    up_with(replicas=2)
+
+    def evict(pod: dict[str, Any]) -> None:
+        metadata = {"name": pod["metadata"]["name"], "namespace": "model-serving"}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        project.kube.request("POST", f"{NAMESPACE}/pods/{metadata['name']}/eviction", body)
+
+    budgets = "/apis/policy/v1/namespaces/model-serving/poddisruptionbudgets"
+    eventually(lambda: project.kube.items(budgets)[0]["status"]["disruptionsAllowed"] == 1)
+    first, second = pods(project)
+    evict(first)
+    with pytest.raises(KubeApiError, match="disruption budget"):
+        evict(second)
+    eventually(lambda: all_ready(project, 2))
+
+
+def test_engines_without_metrics_are_watched_by_their_probes_alone(
+    project: Project, up_with: Callable[..., None]
+) -> None:
+    up_with(**MII)
+    monitors = project.kube.items(
+        "/apis/monitoring.coreos.com/v1/namespaces/model-serving/servicemonitors"
+    )
+    assert monitors == []
+    (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
+    assert [group["name"] for group in rule["spec"]["groups"]] == ["probe.rules", "gpu.rules"]
+    (pod,) = pods(project)
+    (weights,) = pod["spec"]["initContainers"]
+    assert weights["command"][:2] == ["hf", "download"]
+    assert any(word.startswith("--revision=eba92302") for word in weights["args"])
