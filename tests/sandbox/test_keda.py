@@ -1,18 +1,16 @@
 """The real KEDA: from a query to Prometheus to a pod more, through the real autoscaler."""
 
-import json
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from sandbox.lifecycle import Sandbox, start, status, stop
 from sandbox.paths import SandboxPaths
 from sandbox.reporter import PlainReporter, SilentReporter
+from tests.sandbox.answering_prometheus import Prometheus
 from tests.sandbox.conftest import Kube, eventually
 from tests.sandbox.installed_operator import create_node, install
 
@@ -20,32 +18,6 @@ QUERY = 'sum(vllm:num_requests_waiting{namespace="default"})'
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects"
 AUTOSCALERS = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
-
-
-class Prometheus(ThreadingHTTPServer):
-    """Answers every instant query with `value`, and keeps the queries."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Queries)
-        self.value = 0
-        self.queries: set[str] = set()
-
-
-class _Queries(BaseHTTPRequestHandler):
-    server: Prometheus
-
-    def do_GET(self) -> None:
-        self.server.queries |= set(parse_qs(urlsplit(self.path).query)["query"])
-        sample = {"metric": {}, "value": [0, str(self.server.value)]}
-        data = {"resultType": "vector", "result": [sample]}
-        body = json.dumps({"status": "success", "data": data}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing."""
 
 
 @pytest.fixture(scope="module")
