@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import exit_codes, preflight, sandbox
+from cli import exit_codes, model, plan, preflight, sandbox
 
 app = typer.Typer(
     name="moe",
@@ -14,7 +14,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(model.app, name="model")
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
+app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
 
 # A mistyped option would exit with 2, which here means that a gate refused. The class is
 # typer's UsageError, which it does not export.

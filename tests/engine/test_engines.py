@@ -1,5 +1,6 @@
 """Every kind of engine on the real engine: goes up, rolls, is scaled, drains, and restarts."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -27,6 +28,32 @@ EXPERT_PARALLEL = {
 TWO_ON_A_NODE = {"tensor_parallel_size": 4, "replicas": 4, "memory_gib": 320, "cpu": 40}
 MII = {"image": MII_IMAGE, "engine": {"kind": "deepspeed_mii"}}
 AS_IT_IS: dict[str, object] = {}
+
+_GROUP = "/apis/external-secrets.io/v1"
+EXTERNAL_SECRETS = f"{_GROUP}/namespaces/model-serving/externalsecrets"
+EXTERNAL_SECRET_CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "externalsecrets.external-secrets.io"},
+    "spec": {
+        "group": "external-secrets.io",
+        "scope": "Namespaced",
+        "names": {"kind": "ExternalSecret", "plural": "externalsecrets"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
 
 
 def eventually(holds: Callable[[], bool], timeout_s: float = 60) -> None:
@@ -200,3 +227,38 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(
     (weights,) = pod["spec"]["initContainers"]
     assert weights["command"][:2] == ["hf", "download"]
     assert any(word.startswith("--revision=eba92302") for word in weights["args"])
+
+
+def test_secrets_come_from_the_store_before_the_engines_that_need_them(project: Project) -> None:
+    """The External Secrets Operator is the user's own: its definition alone is here, and no hand
+    that would make an ExternalSecret ready."""
+    project.kube.request(
+        "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", EXTERNAL_SECRET_CRD
+    )
+    eventually(lambda: "externalsecrets" in str(project.kube.request("GET", _GROUP)))
+    project.change("model_server", api_key_secret="api-key", external_secret_store="aws")
+    project.change("model_weights", hugging_face_token_secret="hugging-face")
+    before = project.kube.request("GET", DEPLOYMENT)["metadata"]["generation"]
+    running = threading.Thread(target=up, args=(project,))
+    running.start()
+    try:
+        eventually(lambda: len(project.kube.items(EXTERNAL_SECRETS)) == 2)
+        for each in project.kube.items(EXTERNAL_SECRETS):
+            name = each["metadata"]["name"]
+            assert each["spec"]["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "aws"}
+            assert each["spec"]["dataFrom"] == [{"extract": {"key": name}}]
+            assert project.kube.request("GET", DEPLOYMENT)["metadata"]["generation"] == before
+            each["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+            project.kube.request("PUT", f"{EXTERNAL_SECRETS}/{name}", each)
+    finally:
+        running.join()
+    container = project.kube.request("GET", DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]
+    keys = {
+        each["name"]: each["valueFrom"]["secretKeyRef"]
+        for each in container["env"]
+        if "valueFrom" in each
+    }
+    assert keys["VLLM_API_KEY"] == {"name": "api-key", "key": "key"}
+    assert keys["HF_TOKEN"] == {"name": "hugging-face", "key": "token"}
+    project.restore()
+    up(project)
