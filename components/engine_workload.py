@@ -4,6 +4,8 @@ Both replace one engine at a time and the old one first: a second cannot surge o
 the first one holds.
 """
 
+from collections.abc import Mapping
+
 import pulumi
 from pulumi_kubernetes import apiextensions, apps, meta
 
@@ -37,7 +39,7 @@ def deployment(
             init_containers = deepspeed_mii_container.before_serving(pod)
     return apps.v1.Deployment(
         name,
-        metadata=metadata,
+        metadata=_owned(pod, metadata),
         spec=apps.v1.DeploymentSpecArgs(
             replicas=settings.replicas,
             selector=meta.v1.LabelSelectorArgs(match_labels=dict(pod.labels)),
@@ -83,17 +85,12 @@ def leader_worker_set(
         annotations=installed,
     )
     api_version, kind = LEADER_WORKER_SET
-    wait = {"pulumi.com/waitFor": "condition=Available"} if pod.settings.replicas else None
+    wait = {"pulumi.com/waitFor": "condition=Available"} if pod.settings.replicas else {}
     return apiextensions.CustomResource(
         name,
         api_version=api_version,
         kind=kind,
-        metadata=meta.v1.ObjectMetaArgs(
-            name=metadata.name,
-            namespace=metadata.namespace,
-            labels=metadata.labels,
-            annotations=wait,
-        ),
+        metadata=_owned(pod, metadata, wait),
         spec={
             "replicas": pod.settings.replicas,
             "rolloutStrategy": {
@@ -110,6 +107,20 @@ def leader_worker_set(
             },
         },
         opts=pulumi.ResourceOptions.merge(opts, _patience(pod)),
+    )
+
+
+def _owned(
+    pod: EnginePod, metadata: meta.v1.ObjectMetaArgs, annotations: Mapping[str, str] | None = None
+) -> meta.v1.ObjectMetaArgs:
+    """Without an autoscaler the stack takes the number of engines back from whoever had it:
+    else the first `up` after autoscaling was switched off ends with a conflict."""
+    force = {} if pod.settings.autoscaling else {"pulumi.com/patchForce": "true"}
+    return meta.v1.ObjectMetaArgs(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        labels=metadata.labels,
+        annotations={**(annotations or {}), **force} or None,
     )
 
 
