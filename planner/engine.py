@@ -140,7 +140,7 @@ class Engine:
         else:
             # Nobody can start before a sequence ends, or, if nobody waits, before one arrives.
             steps = self._next_end() - step
-            if not self._waiting:
+            if not self._waiting and until_s < math.inf:
                 left_s = until_s - self.clock_s
                 # Lowest n with n first + n(n-1)/2 growth >= left, in the form without cancellation.
                 half = first_s - growth_s / 2

@@ -39,9 +39,11 @@ MAX_PROMPT_TIME_SHARE = 0.25
 """Share of time spent on prompts, up to which prompts rarely meet in a step, so that a
 time to first token says what one prompt costs."""
 
-UNIDENTIFIED = 0.01
-"""Least singular value of the equations with columns of length 1, below which a change of
-one figure by a hundred per cent is undone by the others to within one."""
+IDENTIFIED = 0.2
+"""Least singular value of the equations with columns of length 1. The equations are right
+within a few per cent (steps differ, they speak of means), and their errors come out divided by
+this. The cost of cached tokens passes only where context lengths differ by several times;
+otherwise it is part of the cost of a sequence, for contexts as long as the measured ones."""
 
 COLUMNS = ("base_s", "per_sequence_s", "per_prefill_token_s", "per_kv_token_s")
 
@@ -236,4 +238,4 @@ def _identified(matrix: FloatArray) -> bool:
     lengths = np.linalg.norm(matrix, axis=0)
     if not lengths.all():
         return False
-    return float(np.linalg.svd(matrix / lengths, compute_uv=False)[-1]) >= UNIDENTIFIED
+    return float(np.linalg.svd(matrix / lengths, compute_uv=False)[-1]) >= IDENTIFIED

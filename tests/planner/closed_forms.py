@@ -134,7 +134,7 @@ def _run(
 
 def comparisons() -> list[Comparison]:
     found = []
-    for servers, use in ((1, 0.7), (4, 0.8), (32, 0.9)):
+    for servers, use in ((1, 0.7), (4, 0.8), (8, 0.8)):
         queue = f"M/M/{servers}, use {use}"
         for figure, exact in (("mean wait", mmc_mean_wait_s), ("p99 wait", mmc_p99_wait_s)):
             simulated = _run(figure, EXPONENTIAL, use, servers)
