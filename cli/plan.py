@@ -19,6 +19,7 @@ from cli.sheet import Sheet, show_sheet
 from planner import compare_report, report
 from planner.compare import compare as compared
 from planner.plan import Plan, Progress, Verdict, plan
+from planner.simulation import MAX_REQUESTS
 from planner.target import DEFAULT_REJECTED_SHARE
 from planner.workload import DEFAULT_BURST_S
 from planner.write_stack import WriteRefusedError, Written, refuse_other_model, write
@@ -230,6 +231,7 @@ def plan_command(
         typer.Option(
             metavar="N",
             min=1000,
+            max=MAX_REQUESTS,
             help="Simulated a run; more is slower and steadier.",
             rich_help_panel=_OUTPUT,
         ),

@@ -25,6 +25,9 @@ from planner.workload import Workload
 
 __all__ = ["EngineLimits", "Simulated", "simulate"]
 
+MAX_REQUESTS = 5_000_000
+"""Of one run: all are kept until the figures are taken, a gigabyte or two of them."""
+
 DEFAULT_WARM_UP_SHARE = 0.1
 """Of the simulated time, cut off at the start: the first requests meet empty servers."""
 

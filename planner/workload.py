@@ -11,6 +11,12 @@ DEFAULT_BURST_S = 60.0
 """Mean length of a burst: shorter than any node or replica takes to start, so nothing
 but spare capacity can meet it."""
 
+MIN_BURST_S, MAX_BURST_S = 1.0, 3600.0
+"""Shorter ones are the chance of a Poisson process; longer ones are another mean rate."""
+
+MAX_BURST_FACTOR = 100.0
+"""Beyond it a run of affordable length sees no burst at all."""
+
 BURST_TIME_SHARE = 0.1
 """Share of time in bursts: with bursts of a minute, one every ten minutes."""
 
@@ -40,12 +46,17 @@ class Workload:
     output: TokenCounts
 
     def __post_init__(self) -> None:
-        for name, least in (("requests_per_s", 0.0), ("burst_s", 0.0)):
+        if not 0 < self.requests_per_s < math.inf:
+            raise ValueError(
+                f"requests_per_s {self.requests_per_s:g} is not allowed; allowed: more than 0"
+            )
+        for name, least, most in (
+            ("burst_factor", 1, MAX_BURST_FACTOR),
+            ("burst_s", MIN_BURST_S, MAX_BURST_S),
+        ):
             value = getattr(self, name)
-            if not least < value < math.inf:
-                raise ValueError(f"{name} {value:g} is not allowed; allowed: more than 0")
-        if not 1 <= self.burst_factor < math.inf:
-            raise ValueError(f"burst_factor {self.burst_factor:g} is not allowed; allowed: 1 up")
+            if not least <= value <= most:
+                raise ValueError(f"{name} {value:g} is not allowed; allowed: {least:g} to {most:g}")
 
     @property
     def burst_time_share(self) -> float:

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from planner.lengths import MAX_P99_TO_MEAN, Lengths
 from planner.workload import Workload
@@ -11,7 +9,8 @@ from planner.workload import Workload
 CONSTANT = Lengths(mean=10, p99=10, longest=10)
 
 
-@given(mean=st.floats(20, 5000), ratio=st.floats(1, 8))
+@pytest.mark.parametrize("mean", [20, 250, 5000])
+@pytest.mark.parametrize("ratio", [1, 1.5, 4, 6])
 def test_lengths_have_the_mean_and_the_tail(mean: float, ratio: float) -> None:
     lengths = Lengths(mean, mean * ratio, longest=10**7)
     drawn = lengths.sample(200_000, np.random.default_rng(1))
@@ -40,7 +39,7 @@ def test_lengths_that_cannot_be(mean: float, p99: float, longest: int, said: str
     assert said in str(refused.value)
 
 
-@given(factor=st.sampled_from([1.0, 2.0, 4.0, 8.0, 20.0]))
+@pytest.mark.parametrize("factor", [1.0, 2.0, 4.0, 8.0, 20.0])
 def test_bursts_leave_the_mean_rate_as_it_is(factor: float) -> None:
     workload = Workload(
         requests_per_s=50, burst_factor=factor, burst_s=2, prompt=CONSTANT, output=CONSTANT
@@ -63,3 +62,19 @@ def test_a_burst_is_seen_in_the_counts() -> None:
 
     assert spread(1) == pytest.approx(1, abs=0.1)
     assert spread(3) > 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"requests_per_s": 0.0}, "requests_per_s 0 is not allowed; allowed: more than 0"),
+        ({"burst_factor": 0.5}, "burst_factor 0.5 is not allowed; allowed: 1 to 100"),
+        ({"burst_factor": 1e7}, "burst_factor 1e+07 is not allowed; allowed: 1 to 100"),
+        # As many changes of the rate as this would be are more than memory holds.
+        ({"burst_s": 1e-7}, "burst_s 1e-07 is not allowed; allowed: 1 to 3600"),
+    ],
+)
+def test_traffic_that_cannot_be(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        Workload(**{"requests_per_s": 1.0, **wrong}, prompt=CONSTANT, output=CONSTANT)
+    assert said in str(refused.value)
