@@ -4,7 +4,6 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from catalog import instance_types
 from components.alerts import Alerts, AlertsArgs
 from components.cluster import Cluster, ClusterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
@@ -100,12 +99,7 @@ model_server = ModelServer(
 )
 alerts = Alerts(
     "alerts",
-    AlertsArgs(
-        settings.alerts,
-        instance_types.instance_type(gpus.instance_type).gpu_count,
-        weights.source.startup_s,
-        settings.model_server.engine.has_metrics,
-    ),
+    AlertsArgs(settings.alerts, settings.served(weights.source.startup_s)),
     in_cluster(monitoring.release),
 )
 

@@ -20,9 +20,7 @@ from components.engine_workload import ANSWERS
 from components.monitoring import RELEASE_LABEL
 from components.weights_source import WeightsSource
 from stacks.settings.engines import VllmEngine
-from stacks.settings.model_server import ModelServerSettings
-
-NAMESPACE = "model-serving"
+from stacks.settings.model_server import NAMESPACE, ModelServerSettings
 
 _PRIORITY = 100_000
 """Above whatever else has a toleration for GPU nodes; below the system's own classes."""

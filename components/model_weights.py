@@ -11,10 +11,9 @@ import pulumi
 from pulumi_aws import eks, fsx, iam, s3, vpc
 from pulumi_aws.ec2 import SecurityGroup
 
-from components.model_server import NAMESPACE
 from components.weights_source import MountedFileSystem, WeightsSource
 from components.worker_nodes import NodeHome
-from stacks.settings.model_server import ModelServerSettings
+from stacks.settings.model_server import NAMESPACE, ModelServerSettings
 from stacks.settings.model_weights import (
     FsxLustreWeights,
     InstanceStoreWeights,

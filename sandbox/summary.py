@@ -6,9 +6,10 @@ from typing import Any
 
 from catalog import gpu_nodes
 from catalog.memory_fit import MemoryFit
-from components import gpu_operator, keda, leader_worker_set_operator, model_server, monitoring
+from components import gpu_operator, keda, leader_worker_set_operator, monitoring
 from sandbox.control_plane.kube_api import KubeApi
 from stacks.settings import Settings
+from stacks.settings.model_server import NAMESPACE
 
 _APPS = "/apis/apps/v1/namespaces"
 _OPERATORS = (
@@ -84,8 +85,8 @@ def summarize(kube: KubeApi, settings: Settings) -> Summary:
         for workload in map(_workload, kube.items(f"{_APPS}/{namespace}/{kind}"))
     ]
     models = [
-        *kube.items(f"{_APPS}/{model_server.NAMESPACE}/deployments"),
-        *kube.items(f"{_GROUPS}/{model_server.NAMESPACE}/leaderworkersets"),
+        *kube.items(f"{_APPS}/{NAMESPACE}/deployments"),
+        *kube.items(f"{_GROUPS}/{NAMESPACE}/leaderworkersets"),
     ]
     rules = kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
     nodes = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
+from catalog.section import Section
 from stacks.settings import Settings
-from stacks.settings.section import Section
 
 
 @dataclass(frozen=True, slots=True)

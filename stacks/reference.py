@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from catalog.section import Section
 from stacks.fields import kind_of, sections_in
 from stacks.reading import PROJECT
 from stacks.settings import Settings
-from stacks.settings.section import Section
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 

@@ -11,16 +11,18 @@ from typing import Self
 from pydantic import model_validator
 
 from catalog import instance_types, memory_fit, models, node_capacity
+from catalog.alerts import Served
+from catalog.section import Section
 from stacks.settings import serving
 from stacks.settings.alerts import AlertSettings
 from stacks.settings.aws import AwsSettings
 from stacks.settings.charts import ChartSettings
 from stacks.settings.cluster import ClusterSettings
 from stacks.settings.gpu_node_group import GpuNodeGroupSettings
-from stacks.settings.model_server import ModelServerSettings
+from stacks.settings.model_server import NAMESPACE, ModelServerSettings
 from stacks.settings.model_weights import InstanceStoreWeights, ModelWeightsSettings
 from stacks.settings.network import NetworkSettings
-from stacks.settings.section import Section, refused
+from stacks.settings.section import refused
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?(/|$)")
 
@@ -137,4 +139,17 @@ class Settings(Section):
             min_sequences=server.min_full_length_sequences,
             max_num_batched_tokens=server.step.max_num_batched_tokens,
             max_num_seqs=server.step.max_num_seqs,
+        )
+
+    def served(self, startup_s: int) -> Served:
+        """What alerts need to know; `startup_s` depends on where the weights come from."""
+        server = self.model_server
+        return Served(
+            namespace=NAMESPACE,
+            model_name=server.server_name,
+            experts=models.model(server.model).experts,
+            gpus_per_node=instance_types.instance_type(self.gpu_node_group.instance_type).gpu_count,
+            startup_s=startup_s,
+            engine_has_metrics=server.engine.has_metrics,
+            spans_nodes=server.nodes_per_engine > 1,
         )

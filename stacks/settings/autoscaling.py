@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stacks.settings.section import Section
+from catalog.section import Section
 
 
 class Autoscaling(Section):

@@ -5,13 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from stacks.settings.section import (
-    AmiReleaseVersion,
-    InstanceTypePattern,
-    KmsKeyArn,
-    Section,
-    refused,
-)
+from catalog.section import Section
+from stacks.settings.section import AmiReleaseVersion, InstanceTypePattern, KmsKeyArn, refused
 
 _FIRST_CNI_FOR_EFA_ONLY = (1, 18, 5)
 

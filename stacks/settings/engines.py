@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from catalog import memory_fit
 from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
-from stacks.settings.section import Section
+from catalog.section import Section
 
 
 class ExpertParallel(Section):

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from catalog import efa_layout, gpu_nodes, instance_types
-from stacks.settings.section import AmiReleaseVersion, Section, Zone, refused
+from catalog.section import Section
+from stacks.settings.section import AmiReleaseVersion, Zone, refused
 
 InstanceTypeName = Annotated[
     str, AfterValidator(lambda name: instance_types.instance_type(name).name)

@@ -7,14 +7,19 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from catalog import deepspeed_mii, memory_fit, models
 from catalog.gpu_overhead import Step
 from catalog.parallel_layout import ParallelLayout
+from catalog.section import Section
 from stacks.settings.autoscaling import Autoscaling
 from stacks.settings.engines import DeepSpeedMiiEngine, Engine, VllmEngine
-from stacks.settings.section import SecretName, Section, refused
+from stacks.settings.section import SecretName, refused
 
 ImageByDigest = Annotated[
     str, StringConstraints(pattern=r"^[^@\s:]+(:\d+)?[^@\s:]*@sha256:[0-9a-f]{64}$")
 ]
 ModelName = Annotated[str, AfterValidator(lambda name: models.model(name).name)]
+
+
+NAMESPACE = "model-serving"
+"""Of the cluster: where the engines are, and nothing else is."""
 
 
 class ModelServerSettings(Section):

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stacks.settings.section import SecretName, Section, refused
+from catalog.section import Section
+from stacks.settings.section import SecretName, refused
 
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)*$")]

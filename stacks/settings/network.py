@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stacks.settings.section import Section, Zone, refused
+from catalog.section import Section
+from stacks.settings.section import Zone, refused
 
 
 class NetworkSettings(Section):

@@ -1,8 +1,8 @@
-"""What every section of the settings is made of."""
+"""Types that sections share, and the error of a value that does not go with others."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 from pydantic_core import PydanticCustomError
 
 Zone = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
@@ -14,14 +14,6 @@ SecretName = Annotated[
 KmsKeyArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]+$")
 ]
-
-
-class Section(BaseModel):
-    """What every section shares: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
 
 
 def refused(key: str, value: object, allowed: str) -> PydanticCustomError:

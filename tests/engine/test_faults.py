@@ -171,7 +171,7 @@ def test_ctrl_c_then_a_closed_terminal_and_the_same_command_goes_on(empty: Proje
 
 
 def test_a_second_up_at_once_is_told_who_works(project: Project) -> None:
-    project.change("alerts", kv_cache_usage_ratio=0.8)
+    project.change("alerts", vllm={"kv_cache_usage_ratio": 0.8})
     first = begin_up(project)
     locks = project.sandbox.paths.backend / ".pulumi" / "locks"
     deadline = time.monotonic() + 30

@@ -4,9 +4,10 @@ import json
 
 from catalog import gpu_nodes
 from catalog.startup import LEAST_S
-from components import gpu_operator, model_server, monitoring
+from components import gpu_operator, monitoring
 from sandbox.summary import summarize
 from stacks import reading
+from stacks.settings.model_server import NAMESPACE
 from tests.engine.conftest import Project
 
 PROTECTED_IN_REAL_STACKS = {"aws:eks/cluster:Cluster", "aws:kms/key:Key"}
@@ -103,7 +104,7 @@ def test_refresh_finds_no_drift(project: Project) -> None:
 
 def test_a_new_release_replaces_nothing(project: Project) -> None:
     project.change("model_server", image=f"vllm/vllm-openai@sha256:{'4' * 64}")
-    project.change("alerts", kv_cache_usage_ratio=0.85)
+    project.change("alerts", vllm={"kv_cache_usage_ratio": 0.85})
     project.change("gpu_node_group", ami_release_version="1.35.2-20261101")
     preview = project.preview("--json", policies=False)
     assert preview.returncode == 0, preview.stderr
@@ -131,7 +132,7 @@ def test_other_stacks_protect_what_must_not_be_lost(project: Project) -> None:
 
 
 def test_the_model_server_is_sized_by_its_settings(project: Project) -> None:
-    path = f"/apis/apps/v1/namespaces/{model_server.NAMESPACE}/deployments"
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
     (deployment,) = project.kube.items(path)
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]

@@ -121,8 +121,8 @@ def test_the_stacks_are_the_four() -> None:
             "ranges of your own",
         ),
         (
-            section("alerts", ttft_p99_s=3.0),
-            "moe-serving:alerts.ttft_p99_s",
+            section("alerts", vllm={"ttft_p99_s": 3.0}),
+            "moe-serving:alerts.vllm.ttft_p99_s",
             "3 is not allowed; allowed: a bucket edge",
         ),
         (

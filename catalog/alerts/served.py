@@ -1,0 +1,21 @@
+"""What a stack serves, as far as alerts depend on it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One model server and its nodes.
+
+    `startup_s` is how long an engine may take from its pod's creation to its first answer;
+    `experts` are those of a layer, 0 for a dense model.
+    """
+
+    namespace: str
+    model_name: str
+    experts: int
+    gpus_per_node: int
+    startup_s: int
+    engine_has_metrics: bool = True
+    spans_nodes: bool = False
+    expert_metrics: bool = False
