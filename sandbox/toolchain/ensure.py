@@ -27,7 +27,7 @@ from sandbox.toolchain.pins import (
     keda_module,
     kubernetes_provider_version,
     path_versions,
-    promtool_module,
+    prometheus_module,
 )
 
 _MONITORING_API = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
@@ -63,6 +63,14 @@ class KedaTools:
     adapter: Path
     crds_folder: Path
     manifests_folder: Path
+
+
+@dataclass(frozen=True)
+class PrometheusTools:
+    """Prometheus, and promtool of the same version."""
+
+    prometheus: Path
+    promtool: Path
 
 
 @dataclass(frozen=True)
@@ -123,9 +131,10 @@ def _ensure_keda(reporter: Reporter) -> KedaTools:
     )
 
 
-def ensure_promtool(reporter: Reporter) -> Path:
-    """promtool, built where it is missing; raises what `ensure_tools` raises."""
-    return _ensure_module(promtool_module(), reporter)["promtool"]
+def ensure_prometheus(reporter: Reporter) -> PrometheusTools:
+    """Both, built where they are missing; raises what `ensure_tools` raises."""
+    found = _ensure_module(prometheus_module(), reporter)
+    return PrometheusTools(found["prometheus"], found["promtool"])
 
 
 def module_folder(module: GoModule) -> Path:

@@ -1,0 +1,63 @@
+"""Rules on a faster clock: the same but for time, and the same alerts at the same moments."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.monitoring.compressed_time import (
+    ClockError,
+    compressed_duration,
+    compressed_expression,
+    compressed_groups,
+)
+from tests.catalog.alerts.scene import RUNBOOK_URL, groups, run_promtool, unit_test
+from tests.catalog.alerts.test_all import SCENES
+
+SPEED = 60
+
+
+@pytest.mark.parametrize(
+    ("duration", "shorter"),
+    [("5m", "5000ms"), ("1h30m", "90000ms"), ("30s", "500ms"), ("3d", "4320000ms"), ("0s", "0ms")],
+)
+def test_a_duration_is_divided(duration: str, shorter: str) -> None:
+    assert compressed_duration(duration, SPEED) == shorter
+
+
+@pytest.mark.parametrize(
+    ("expression", "compressed"),
+    [
+        ("rate(a[5m]) > 5", "(rate(a[5000ms]) / 60) > 5"),
+        ("sum by (rate) (irate(a:b[1m]))", "sum by (rate) ((irate(a:b[1000ms]) / 60))"),
+        ("increase(a[1h]) > 3600", "increase(a[60000ms]) > 3600"),
+        ("a offset 5m - b offset -1m", "a offset 5000ms - b offset -1000ms"),
+        ("max_over_time(a[1h:5m])", "max_over_time(a[60000ms:5000ms])"),
+        ("a[300]", "a[5000ms]"),
+        ("time() - b > 1800", "(time() * 60) - b > 1800"),
+        (
+            'rate(a{le="5m",rate!~"[5m]"}[5m] offset 5m)',
+            '(rate(a{le="5m",rate!~"[5m]"}[5000ms] offset 5000ms) / 60)',
+        ),
+        ("rate(rate(a[1m])[5m:1m])", "(rate((rate(a[1000ms]) / 60)[5000ms:1000ms]) / 60)"),
+        ("a > 5m # [5m]", "a > 5m # [5m]"),
+        ("b_offset + rate_5m > 1e3", "b_offset + rate_5m > 1e3"),
+    ],
+)
+def test_only_time_changes_in_an_expression(expression: str, compressed: str) -> None:
+    assert compressed_expression(expression, SPEED) == compressed
+    assert compressed_expression(expression, 1) == expression
+
+
+@pytest.mark.parametrize("expression", ["a[1s]", "hour() > 5", "timestamp(a)", "a @ 1600000000"])
+def test_what_has_no_meaning_on_a_faster_clock_is_refused(expression: str) -> None:
+    with pytest.raises(ClockError):
+        compressed_expression(expression, 7 if "[" in expression else SPEED)
+
+
+def test_every_alert_fires_and_rests_at_the_same_moments(promtool: Path, tmp_path: Path) -> None:
+    """The scenes of every alert, with seconds for minutes: promtool tells no difference."""
+    rules = tmp_path / "rules.yaml"
+    deployed = [group.as_dict(RUNBOOK_URL) for group in groups()]
+    rules.write_text(json.dumps({"groups": compressed_groups(deployed, SPEED)}))
+    run_promtool(promtool, rules, [unit_test(scene, "s") for scene in SCENES], "1s")
