@@ -1,6 +1,7 @@
 """What holds of every alert."""
 
 import csv
+import re
 import subprocess
 from pathlib import Path
 
@@ -35,10 +36,7 @@ def test_every_dcgm_metric_of_a_rule_is_collected() -> None:
     lines = [line for line in dcgm_collectors().splitlines() if not line.startswith("#")]
     collected = {row[0].strip() for row in csv.reader(lines)}
     used = {
-        word
-        for alert in alerts().values()
-        for word in alert.expression.replace("(", " ").replace(")", " ").split()
-        if word.startswith("DCGM_")
+        name for alert in alerts().values() for name in re.findall(r"DCGM_\w+", alert.expression)
     }
     assert used
     assert used <= collected
