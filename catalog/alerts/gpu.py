@@ -16,10 +16,9 @@ from catalog.alerts.served import Served
 from catalog.section import Section
 
 CRITICAL_XIDS = (46, 48, 62, 64, 74, 79, 95, 109, 119, 120, 140)
-"""For which NVIDIA's catalogue wants an A100 reset, its node restarted, or its hardware looked at
-at once (docs.nvidia.com, "Analyzing Xid Errors with the Xid Catalog", immediate action). All
-others want the program restarted or nothing, such as 13, 31, 43, 45 and 94; 63 is the remapping
-that GPURowRemapPending tells."""
+"""For which NVIDIA's catalogue wants an A100 reset, its node restarted, or its memory (48) or links
+(74) looked at (docs.nvidia.com, "Analyzing Xid Errors with the Xid Catalog", immediate action).
+Others want the program restarted, such as 13, 31 and 94, or nothing, such as 43 and 63."""
 
 _SLOW = "hw_slowdown|hw_thermal|sw_thermal|hw_power_brake"
 """Reasons for low clocks that are not the GPU's own choice, as dcgm-exporter names them."""
@@ -62,10 +61,7 @@ def group(served: Served, thresholds: GpuThresholds) -> RuleGroup:
 def _missing(served: Served) -> tuple[Alert, ...]:
     gpus = served.gpus_per_node
     allocatable = 'max by (node) (kube_node_status_allocatable{resource="nvidia_com_gpu"})'
-    seen = (
-        "label_replace(count by (Hostname) (DCGM_FI_DEV_GPU_TEMP),"
-        ' "node", "$1", "Hostname", "(.+)")'
-    )
+    seen = 'count by (node) (label_replace(DCGM_FI_DEV_GPU_TEMP, "node", "$1", "Hostname", "(.+)"))'
     return (
         Alert(
             name="GPULost",

@@ -42,8 +42,7 @@ SCENES = {
         temperatures(7),
         quiet_min=(4,),
         firing_min=6,
-        # `count by (Hostname)` keeps that label beside the one that the alert adds.
-        labels={"node": "n", "Hostname": "n"},
+        labels={"node": "n"},
         description="Node n shows 7 of 8 GPUs.",
     ),
     "eight GPUs are all": Scene("GPULost", temperatures(8), quiet_min=(6, 9)),
