@@ -1,8 +1,10 @@
 """The alerts, one module a group; each group's thresholds are beside its rules."""
 
-from catalog.alerts import gpu, probe, vllm
+from catalog.alerts import cluster, gpu, probe, slo, vllm
+from catalog.alerts.cluster import ClusterThresholds
 from catalog.alerts.rule import Alert, Recording, RuleGroup
 from catalog.alerts.served import Served
+from catalog.alerts.slo import SloThresholds
 from catalog.alerts.vllm import VllmThresholds
 from catalog.section import Section
 
@@ -14,11 +16,15 @@ class Thresholds(Section):
 
     vllm: VllmThresholds = VllmThresholds()
     """Alerts from vLLM's metrics."""
+    slo: SloThresholds = SloThresholds()
+    """Service levels of vLLM engines."""
+    cluster: ClusterThresholds = ClusterThresholds()
+    """Alerts on nodes and pods."""
 
 
 def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
     """The groups that make sense for what is served."""
-    groups = [probe.group(served), gpu.group(served)]
+    groups = [probe.group(served), gpu.group(served), cluster.group(served, thresholds.cluster)]
     if served.engine_has_metrics:
-        groups.insert(0, vllm.group(thresholds.vllm))
+        groups = [vllm.group(served, thresholds.vllm), slo.group(thresholds.slo), *groups]
     return groups
