@@ -105,7 +105,8 @@ def _pods(served: Served, thresholds: ClusterThresholds) -> tuple[Alert, ...]:
             # A LeaderWorkerSet makes the pods of an engine anew: the same name, another uid.
             expression=(
                 f"sum by ({by}) (changes({restarts}[1h])) >= {most}\n"
-                f"or count by ({by}) (last_over_time(kube_pod_created{{{pods}}}[1h])) - 1 >= {most}"
+                f"or count by ({by}) (count by ({by}, uid)"
+                f" (last_over_time(kube_pod_created{{{pods}}}[1h]))) - 1 >= {most}"
             ),
             for_="1m",
             severity="warning",
