@@ -90,8 +90,8 @@ def _block(alert: Alert, group: RuleGroup) -> str:
     ]
     recordings = list(_read_by(alert.expression, group))
     if recordings:
-        parts.append("It reads what these rules record:\n")
-        parts += [_promql(f"# {rule.name}\n{rule.expression}") for rule in recordings]
+        rules = "\n\n".join(f"# {rule.name}\n{rule.expression}" for rule in recordings)
+        parts.append(f"It reads what these rules record:\n\n{_promql(rules)}")
     return "\n".join(parts)
 
 

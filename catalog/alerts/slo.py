@@ -17,6 +17,7 @@ from catalog.alerts.vllm_buckets import FirstTokenEdge
 from catalog.section import Section
 
 _MODEL = "namespace, model_name"
+_OF_MODEL = "to {{ $labels.model_name }} in {{ $labels.namespace }}"
 _WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 _PAGE = ((14.4, "1h", "5m"), (6, "6h", "30m"))
@@ -53,29 +54,30 @@ class SloThresholds(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class _Objectives:
+class _Level:
     """One service level: rates of bad requests and of all, with `WINDOW` in place of the window."""
 
     alert: str
     record: str
     bad: str
-    all: str
+    every: str
     budget: float
     page_min_requests_per_h: int
-    what: str
+    bad_ones: str
+    were_bad: str
 
     def recordings(self) -> tuple[Recording, ...]:
         # No series, rather than a division by zero, where there was no request.
         return tuple(
             Recording(
                 self._ratio(window),
-                f"{self.bad}\n/ ({self.all} > 0)".replace("WINDOW", window),
+                f"{self.bad}\n/ ({self.every} > 0)".replace("WINDOW", window),
             )
             for window in _WINDOWS
         )
 
     def alerts(self) -> tuple[Alert, Alert]:
-        per_hour = self.all.replace("WINDOW", "1h")
+        per_hour = self.every.replace("WINDOW", "1h")
         return (
             Alert(
                 name=f"{self.alert}BurnsFast",
@@ -85,7 +87,7 @@ class _Objectives:
                 ),
                 for_="2m",
                 severity="critical",
-                summary=f"{self.what}: the error budget of 30 days is gone in days.",
+                summary=f"{self.bad_ones} spend the error budget of 30 days in a few.",
                 description=self._description("the last hour or six"),
             ),
             Alert(
@@ -93,7 +95,7 @@ class _Objectives:
                 expression=self._burning(_TICKET),
                 for_="15m",
                 severity="warning",
-                summary=f"{self.what}: the error budget does not last for 30 days.",
+                summary=f"{self.bad_ones} spend the error budget before its 30 days are over.",
                 description=self._description("the last one or three days"),
             ),
         )
@@ -110,9 +112,8 @@ class _Objectives:
 
     def _description(self, windows: str) -> str:
         return (
-            f"{self.what}: {{{{ $value | humanizePercentage }}}} of the requests to"
-            f" {{{{ $labels.model_name }}}} in {{{{ $labels.namespace }}}} were bad in {windows};"
-            f" {self.budget:.3%} may be."
+            f"{{{{ $value | humanizePercentage }}}} {self.were_bad} in {windows};"
+            f" {100 * self.budget:.4g}% may."
         )
 
 
@@ -123,36 +124,38 @@ def group(thresholds: SloThresholds) -> RuleGroup:
     return RuleGroup("slo.rules", (*recordings, *alerts))
 
 
-def _first_token(thresholds: SloThresholds) -> _Objectives:
+def _first_token(thresholds: SloThresholds) -> _Level:
     histogram = "vllm:time_to_first_token_seconds"
     total = f"sum by ({_MODEL}) (rate({histogram}_count[WINDOW]))"
     in_time = f"sum by ({_MODEL}) (rate({histogram}_bucket{{{_le(thresholds.ttft_s)}}}[WINDOW]))"
-    return _Objectives(
+    return _Level(
         alert="FirstTokenSLO",
         record="vllm_late_first_tokens",
         bad=f"({total} - {in_time})",
-        all=total,
+        every=total,
         budget=1 - thresholds.ttft_objective_ratio,
         page_min_requests_per_h=thresholds.page_min_requests_per_h,
-        what=f"First tokens within {thresholds.ttft_s:g} s",
+        bad_ones="Late first tokens",
+        were_bad=f"of the requests {_OF_MODEL} had no token within {thresholds.ttft_s:g} s",
     )
 
 
-def _availability(thresholds: SloThresholds) -> _Objectives:
+def _availability(thresholds: SloThresholds) -> _Level:
     """Of what vLLM answers: requests to an engine that is gone are counted nowhere."""
     ended, refused = "vllm:request_success_total", "vllm:admission_rejections_total"
     # They differ in labels, so `or` keeps the series of both; without a refusal it has none.
-    return _Objectives(
+    return _Level(
         alert="AvailabilitySLO",
         record="vllm_failed_requests",
         bad=(
             f'sum by ({_MODEL}) (rate({ended}{{finished_reason="error"}}[WINDOW])'
             f" or rate({refused}[WINDOW]))"
         ),
-        all=f"sum by ({_MODEL}) (rate({ended}[WINDOW]) or rate({refused}[WINDOW]))",
+        every=f"sum by ({_MODEL}) (rate({ended}[WINDOW]) or rate({refused}[WINDOW]))",
         budget=1 - thresholds.availability_objective_ratio,
         page_min_requests_per_h=thresholds.page_min_requests_per_h,
-        what="Requests without an error",
+        bad_ones="Failed requests",
+        were_bad=f"of the requests {_OF_MODEL} failed or were refused",
     )
 
 
