@@ -56,11 +56,16 @@ class VllmEngine(Section):
     """Most prompt tokens of requests that wait for their first token; others get HTTP 503. None:
     no limit."""
 
+    @property
+    def queue_is_limited(self) -> bool:
+        return self.max_queued_requests is not None or self.max_queued_tokens is not None
+
 
 class DeepSpeedMiiEngine(Section):
     """DeepSpeed-MII (FastGen), for Mixtral-8x7B alone; see docs/how-to/deepspeed-mii.md."""
 
     has_metrics: ClassVar[bool] = False
+    queue_is_limited: ClassVar[bool] = False
 
     kind: Literal["deepspeed_mii"]
     """`deepspeed_mii`"""

@@ -16,6 +16,8 @@ SERVED = Served(
     experts=8,
     gpus_per_node=8,
     startup_s=1800,
+    engines=2,
+    queue_is_limited=True,
     spans_nodes=True,
     expert_metrics=True,
 )
