@@ -61,7 +61,7 @@ def _after(owner: Any, method: str, hook: Callable[[_State], None]) -> None:
     @functools.wraps(original)
     def wrapped(worker: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(worker, *args, **kwargs)
-        fail_open("it counts nothing", lambda: hook(_state(worker)))
+        fail_open("this worker is not counted", lambda: hook(_state(worker)))
         return result
 
     setattr(wrapped, _STATE, True)
@@ -97,7 +97,9 @@ class _State:
             logger.warning("expert metrics: off beside --enable-return-routed-experts")
             return
         self._layers, self._counts = watch(found, worker.device)
-        logger.info("expert metrics: %d of %d MoE layers are counted", len(self._layers), len(found))
+        logger.info(
+            "expert metrics: %d of %d MoE layers are counted", len(self._layers), len(found)
+        )
 
     def export(self) -> None:
         from vllm.distributed.parallel_state import get_pp_group, get_tp_group

@@ -1,6 +1,7 @@
 """The alerts, one module a group; each group's thresholds are beside its rules."""
 
-from catalog.alerts import gpu, probe, vllm
+from catalog.alerts import experts, gpu, probe, vllm
+from catalog.alerts.experts import ExpertsThresholds
 from catalog.alerts.rule import Alert, Recording, RuleGroup
 from catalog.alerts.served import Served
 from catalog.alerts.vllm import VllmThresholds
@@ -14,6 +15,8 @@ class Thresholds(Section):
 
     vllm: VllmThresholds = VllmThresholds()
     """Alerts from vLLM's metrics."""
+    experts: ExpertsThresholds = ExpertsThresholds()
+    """Alerts from tokens per expert."""
 
 
 def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
@@ -21,4 +24,6 @@ def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
     groups = [probe.group(served), gpu.group(served)]
     if served.engine_has_metrics:
         groups.insert(0, vllm.group(thresholds.vllm))
+    if served.expert_metrics:
+        groups.append(experts.group(served, thresholds.experts))
     return groups

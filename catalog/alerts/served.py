@@ -19,3 +19,8 @@ class Served:
     engine_has_metrics: bool = True
     spans_nodes: bool = False
     expert_metrics: bool = False
+
+    @property
+    def expert_metrics_monitor(self) -> str:
+        """Name of the PodMonitor that asks the plugin of every pod."""
+        return f"{self.model_name}-experts"
