@@ -1,8 +1,9 @@
 """The alerts, one module a group; each group's thresholds are beside its rules."""
 
-from catalog.alerts import cluster, efa, gpu, probe, slo, vllm
+from catalog.alerts import cluster, efa, experts, gpu, probe, slo, vllm
 from catalog.alerts.cluster import ClusterThresholds
 from catalog.alerts.efa import EfaThresholds
+from catalog.alerts.experts import ExpertsThresholds
 from catalog.alerts.gpu import GpuThresholds
 from catalog.alerts.rule import Alert, Recording, RuleGroup
 from catalog.alerts.served import Served
@@ -26,6 +27,8 @@ class Thresholds(Section):
     """Alerts from DCGM's metrics."""
     efa: EfaThresholds = EfaThresholds()
     """Alerts from EFA's counters, where an engine spans nodes."""
+    experts: ExpertsThresholds = ExpertsThresholds()
+    """Alerts from tokens per expert."""
 
 
 def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
@@ -39,4 +42,6 @@ def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
         groups = [vllm.group(served, thresholds.vllm), slo.group(thresholds.slo), *groups]
     if served.spans_nodes:
         groups.append(efa.group(served, thresholds.efa))
+    if served.expert_metrics:
+        groups.append(experts.group(served, thresholds.experts))
     return groups

@@ -40,3 +40,8 @@ class Served:
     def scrape(self) -> str:
         """Selector of the series `up` of its engines: a ServiceMonitor's job is the Service."""
         return f'namespace="{self.namespace}",job="{self.model_name}"'
+
+    @property
+    def expert_metrics_monitor(self) -> str:
+        """Name of the PodMonitor that asks the plugin of every pod."""
+        return f"{self.model_name}-experts"

@@ -9,12 +9,12 @@ import pytest
 
 from catalog.alerts import Alert
 from components.monitoring import dcgm_collectors
-from tests.catalog.alerts import test_efa, test_gpu, test_probe, test_vllm
+from tests.catalog.alerts import test_efa, test_experts, test_gpu, test_probe, test_vllm
 from tests.catalog.alerts.scene import Scene, alerts, groups, rules_file
 
 SCENES: list[Scene] = [
     scene
-    for module in (test_vllm, test_probe, test_gpu, test_efa)
+    for module in (test_vllm, test_probe, test_gpu, test_efa, test_experts)
     for scene in module.SCENES.values()
 ]
 
