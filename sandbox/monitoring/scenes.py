@@ -8,6 +8,7 @@ straight lines; no threshold lies in between.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 from components.monitoring import NAMESPACE as MONITORING
 from sandbox.monitoring.cluster_series import gpu_operator_samples, kube_samples
@@ -52,13 +53,14 @@ class Scene:
             *self._gpus(fleet),
             Scrape(
                 _target("kube-state-metrics", MONITORING, honor_labels=True),
-                kube_samples(
+                partial(
+                    kube_samples,
                     fleet,
                     {node: self._gpus_of(node, fleet).left for node in fleet.nodes},
-                    frozenset() if self.first_engine_up else {fleet.engines[0].pod},
+                    {engine.pod for engine in fleet.engines[: 0 if self.first_engine_up else 1]},
                 ),
             ),
-            Scrape(_target("gpu-operator", "gpu-operator"), gpu_operator_samples()),
+            Scrape(_target("gpu-operator", "gpu-operator"), gpu_operator_samples),
         ]
 
     def _engines(self, elapsed_s: float, fleet: Fleet) -> list[Scrape]:
@@ -74,7 +76,7 @@ class Scene:
             scrapes.append(
                 Scrape(
                     _engine_target(engine, fleet, "http", 8000),
-                    engine_samples(fleet.server, load, active_s, level),
+                    partial(engine_samples, fleet.server, load, active_s, level),
                     up,
                 )
             )
@@ -83,7 +85,8 @@ class Scene:
                 scrapes.append(
                     Scrape(
                         _engine_target(engine, fleet, "moe-metrics", 9100),
-                        expert_samples(
+                        partial(
+                            expert_samples,
                             fleet.server,
                             fleet.layers,
                             self._shares(fleet.experts),
@@ -107,7 +110,13 @@ class Scene:
         return [
             Scrape(
                 _target("nvidia-dcgm-exporter", "gpu-operator", instance=f"{node}:9400"),
-                dcgm_samples(node, self._gpus_of(node, fleet), pods.get(node, ""), fleet.namespace),
+                partial(
+                    dcgm_samples,
+                    node,
+                    self._gpus_of(node, fleet),
+                    pods.get(node, ""),
+                    fleet.namespace,
+                ),
             )
             for node in fleet.nodes
         ]
