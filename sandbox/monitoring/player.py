@@ -27,13 +27,19 @@ class Player:
     """One scene after the other; what counts goes on counting from one to the next."""
 
     def __init__(
-        self, fleet: Fleet, speed: int, *, clock_s: Callable[[], float] = time.time
+        self,
+        fleet: Fleet,
+        speed: int,
+        *,
+        began_s: float | None = None,
+        clock_s: Callable[[], float] = time.time,
     ) -> None:
+        """Calm, since `began_s` on the clock or from now on."""
         self.fleet = fleet
         self._speed = speed
         self._clock_s = clock_s
         self._scene = SCENES["calm"]
-        self._began_s = clock_s()
+        self._began_s = clock_s() if began_s is None else began_s
         self._counted: dict[_Series, float] = {}
 
     @property

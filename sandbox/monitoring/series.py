@@ -123,9 +123,13 @@ def exposition(samples: Iterable[Sample]) -> str:
         if sample.family != family:
             family = sample.family
             lines.append(f"# TYPE {family} {sample.kind}")
-        labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
-        lines.append(f"{sample.name}{{{labels}}} {sample.value!r}")
+        lines.append(f"{sample.name}{labels_text(sample.labels)} {sample.value!r}")
     return "\n".join(lines) + "\n"
+
+
+def labels_text(labels: Labels) -> str:
+    """As in an exposition, braces and all."""
+    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items()) + "}"
 
 
 def _escaped(value: str) -> str:
