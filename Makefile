@@ -19,7 +19,7 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 	@touch $@
 
 up: .venv/.synced ## install, build what is missing, start the sandbox, `pulumi up` of stack local
-	@$(MOE) sandbox up
+	@$(MOE) sandbox up $(if $(PROMETHEUS),--prometheus) $(if $(SPEED),--speed $(SPEED))
 
 status: .venv/.synced ## what runs in the sandbox
 	@$(MOE) sandbox status || [ $$? -eq 3 ]

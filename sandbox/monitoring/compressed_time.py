@@ -70,9 +70,9 @@ def compressed_groups(groups: list[dict[str, Any]], speed: int) -> list[dict[str
 
 
 def compressed_duration(text: str, speed: int) -> str:
-    """A Prometheus duration such as `1h30m`, divided; no finer than a millisecond."""
+    """A Prometheus duration such as `1h30m`, divided."""
     whole_ms = sum(int(count) * _MS[unit] for count, unit in _DURATION_PART.findall(text))
-    return _in_ms(whole_ms, text, speed)
+    return _in_ms(whole_ms, speed)
 
 
 def compressed_expression(expression: str, speed: int) -> str:
@@ -102,7 +102,7 @@ def compressed_expression(expression: str, speed: int) -> str:
         elif kind == "duration" and (in_range or is_offset):
             text = compressed_duration(text, speed)
         elif kind == "number" and (in_range or is_offset):
-            text = _in_ms(round(float(text) * _MS["s"]), text, speed)
+            text = _in_ms(float(text) * _MS["s"], speed)
         is_offset = kind == "offset"
         written.append(text)
     return expression if speed == 1 else "".join(written)
@@ -117,7 +117,6 @@ def _compressed_fields(
     }
 
 
-def _in_ms(whole_ms: int, text: str, speed: int) -> str:
-    if whole_ms % speed:
-        raise ClockError(f"{text} divided by {speed} is no whole number of milliseconds")
-    return f"{whole_ms // speed}ms"
+def _in_ms(whole_ms: float, speed: int) -> str:
+    # Prometheus knows nothing finer than a millisecond.
+    return f"{round(whole_ms / speed)}ms"

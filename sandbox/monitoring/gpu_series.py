@@ -1,4 +1,4 @@
-"""What DCGM, kube-state-metrics and node-exporter say about GPU nodes.
+"""What DCGM says about the GPUs of a node.
 
 The fields of DCGM are those of `catalog/dcgm_metrics.csv`; labels are dcgm-exporter's.
 """
@@ -10,7 +10,12 @@ from functools import cache
 from components.monitoring import dcgm_collectors
 from sandbox.monitoring.series import Kind, Sample
 
-_COUNTED_ON_DEMAND = "DCGM_EXP_XID_ERRORS_COUNT"
+_DIVIDED = {
+    "DCGM_EXP_XID_ERRORS_COUNT": ("xid", "0"),
+    "DCGM_EXP_CLOCK_EVENTS_COUNT": ("clock_event", "gpu_idle"),
+    "DCGM_EXP_GPU_HEALTH_STATUS": ("health_watch", "NVLINK"),
+}
+"""Fields of dcgm-exporter's own: the label that divides them, and its value in health."""
 
 _HEALTHY = {
     "DCGM_FI_DEV_GPU_TEMP": 48.0,
@@ -26,15 +31,27 @@ _HEALTHY = {
     "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": 0.22,
     "DCGM_FI_PROF_DRAM_ACTIVE": 0.48,
 }
-"""Of an A100 that serves; a field that is not here is 0."""
+"""Of an A100 that serves; a field that is not here is 0, and a counter stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a field shows of one GPU instead; a counter's `value` is what it grows by a second.
+
+    `kind` is the value of the label that divides the field, where one does.
+    """
+
+    field: str
+    value: float
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """The GPUs of a node: how many are left, and XID errors in dcgm-exporter's window by code."""
+    """The GPUs of a node: how many are left, and the faults of the first one."""
 
     left: int
-    xid_errors: tuple[tuple[int, int], ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @cache
@@ -44,20 +61,21 @@ def _fields() -> list[tuple[str, Kind]]:
     return [(name, "counter" if kind == "counter" else "gauge") for name, kind, *_ in rows]
 
 
-def dcgm_samples(node: str, gpus: Gpus, pod: str, namespace: str) -> list[Sample]:
+def dcgm_samples(node: str, gpus: Gpus, pod: str, namespace: str, elapsed_s: float) -> list[Sample]:
     """One node's dcgm-exporter; `pod` holds all its GPUs, or nobody where it is empty."""
+    faults = {fault.field: fault for fault in gpus.faults}
     samples = []
     for field, kind in _fields():
         for gpu in range(gpus.left):
+            fault = faults.get(field) if gpu == 0 else None
             labels = _labels(node, gpu, pod, namespace)
-            if field == _COUNTED_ON_DEMAND:
-                errors = gpus.xid_errors if gpu == 0 else ()
-                samples += [
-                    Sample(field, {**labels, "xid": str(code)}, float(count), kind)
-                    for code, count in errors
-                ]
-            else:
-                samples.append(Sample(field, labels, _HEALTHY.get(field, 0.0), kind))
+            if field in _DIVIDED:
+                key, healthy = _DIVIDED[field]
+                labels[key] = fault.kind if fault else healthy
+            value = fault.value if fault else _HEALTHY.get(field, 0.0)
+            if kind == "counter":
+                value *= elapsed_s
+            samples.append(Sample(field, labels, value, kind))
     return samples
 
 

@@ -1,7 +1,7 @@
 """Samples as exporters give them and as Prometheus keeps them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,10 +54,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What one target answers; nothing where it is not `up`."""
+    """What one target answers, worked out when asked; nothing where it is not `up`."""
 
     target: Target
-    samples: Sequence[Sample]
+    answer: Callable[[], Sequence[Sample]]
     up: bool = True
 
     def stored(self) -> list[Sample]:
@@ -65,7 +65,7 @@ class Scrape:
         up = Sample("up", self.target.labels, float(self.up))
         if not self.up:
             return [up]
-        return [up, *(self._stored(sample) for sample in self.samples)]
+        return [up, *(self._stored(sample) for sample in self.answer())]
 
     def _stored(self, sample: Sample) -> Sample:
         added = self.target.labels
@@ -123,9 +123,13 @@ def exposition(samples: Iterable[Sample]) -> str:
         if sample.family != family:
             family = sample.family
             lines.append(f"# TYPE {family} {sample.kind}")
-        labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
-        lines.append(f"{sample.name}{{{labels}}} {sample.value!r}")
+        lines.append(f"{sample.name}{labels_text(sample.labels)} {sample.value!r}")
     return "\n".join(lines) + "\n"
+
+
+def labels_text(labels: Labels) -> str:
+    """As in an exposition, braces and all."""
+    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items()) + "}"
 
 
 def _escaped(value: str) -> str:

@@ -45,6 +45,11 @@ class Load:
     preemptions_per_s: float = 0.0
     rejections_per_s: float = 0.0
 
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens that an engine works on, of prompts and of answers."""
+        return self.requests_per_s * (self.prompt_tokens.mean + self.generated_tokens.mean)
+
 
 CALM = Load(
     requests_per_s=2,

@@ -90,6 +90,7 @@ class Tools:
     kwok_stages_folder: Path
     lws_chart_folder: Path
     keda: KedaTools | None = None
+    prometheus: PrometheusTools | None = None
 
 
 def missing_tools() -> tuple[str, ...]:
@@ -103,8 +104,8 @@ def missing_tools() -> tuple[str, ...]:
     return tuple(missing)
 
 
-def ensure_tools(reporter: Reporter, *, keda: bool = False) -> Tools:
-    """Every tool, built where it is missing; KEDA only on demand.
+def ensure_tools(reporter: Reporter, *, keda: bool = False, prometheus: bool = False) -> Tools:
+    """Every tool, built where it is missing; KEDA and Prometheus only on demand.
 
     Raises GoMissingError, BuildError (both of `go_build`) and UnknownPlatformError.
     """
@@ -117,6 +118,7 @@ def ensure_tools(reporter: Reporter, *, keda: bool = False) -> Tools:
         kwok_stages_folder=_extra(_module("kwok"), "stages"),
         lws_chart_folder=_extra(_module("kwok"), "lws-chart"),
         keda=_ensure_keda(reporter) if keda else None,
+        prometheus=ensure_prometheus(reporter) if prometheus else None,
     )
 
 
