@@ -1,6 +1,13 @@
 """Which experts get the tokens: what no engine exports and `expert_metrics/` counts."""
 
 from catalog.alerts import Served, Thresholds
+from catalog.alerts.experts import (
+    BALANCEDNESS,
+    EFFECTIVE_EXPERTS,
+    LAYER_TOKENS,
+    SHARE,
+    ExpertsThresholds,
+)
 from catalog.dashboards.board import (
     BLUE,
     ORANGE,
@@ -20,16 +27,13 @@ from catalog.dashboards.board import (
 )
 from catalog.dashboards.promql import ENGINES
 
-_HOT, _DEAD = 2.5, 0.1
-
-_TOKENS = f"sum by (layer, expert) (rate(moe_expert_tokens_total{{{ENGINES}}}[5m]))"
-_LOAD = f"{_TOKENS} / on (layer) group_left () avg by (layer) ({_TOKENS})"
-"""Of each expert, in multiples of its fair share: 1 is what it gets where all get the same."""
-_BALANCEDNESS = f"avg by (layer) ({_TOKENS}) / max by (layer) ({_TOKENS})"
-_EFFECTIVE = f"sum by (layer) ({_TOKENS}) ^ 2 / sum by (layer) (({_TOKENS}) ^ 2)"
+_BALANCEDNESS = f"{BALANCEDNESS}{{{ENGINES}}}"
+_EFFECTIVE = f"{EFFECTIVE_EXPERTS}{{{ENGINES}}}"
+_LAYER_TOKENS = f"{LAYER_TOKENS}{{{ENGINES}}}"
 
 
 def board(served: Served, thresholds: Thresholds) -> Board:
+    limits = thresholds.experts
     return Board(
         uid="moe-experts",
         title="MoE serving: experts",
@@ -47,15 +51,15 @@ def board(served: Served, thresholds: Thresholds) -> Board:
             ),
         ),
         rows=(
-            Row("Now", _now(served)),
-            Row("Layer and expert", (_layer_and_expert(served),)),
-            Row("Over time", _over_time(served)),
-            Row("Hot and dead experts", _extremes()),
+            Row("Now", _now(served, limits)),
+            Row("Layer and expert", (_layer_and_expert(served, limits),)),
+            Row("Over time", _over_time(served, limits)),
+            Row("Hot and dead experts", _extremes(served, limits)),
         ),
     )
 
 
-def _now(served: Served) -> tuple[Panel, ...]:
+def _now(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
     return (
         Stat(
             title="Least balanced layer",
@@ -67,39 +71,46 @@ def _now(served: Served) -> tuple[Panel, ...]:
             unit="percentunit",
             queries=(Query(f"min({_BALANCEDNESS})"),),
             base_colour=ORANGE,
-            limits=(Limit(1 / _HOT, BLUE),),
+            limits=(Limit(1 / limits.hot_share_of_even, BLUE),),
             decimals=0,
         ),
         Stat(
             title="Hottest expert",
             description=(
-                "Its load in multiples of the fair share. Red from"
-                f" {_HOT:g} on, where an alert warns."
+                "Its load in multiples of the even share. Red from"
+                f" {limits.hot_share_of_even:g} on, where an alert warns."
             ),
             unit="suffix: x",
-            queries=(Query(f"max({_LOAD})"),),
-            limits=(Limit(_HOT, VERMILION),),
-            alerts=("HotExpert",),
+            queries=(Query(f"max({_load(served)})"),),
+            limits=(Limit(limits.hot_share_of_even, VERMILION),),
+            alerts=("ExpertHot",),
             decimals=1,
         ),
         Stat(
             title="Hot experts",
-            description=f"In all layers: those with {_HOT:g} times the fair share or more.",
+            description=(
+                f"In all layers: those with {limits.hot_share_of_even:g} times the even share or"
+                " more."
+            ),
             unit="short",
-            queries=(Query(f"count({_LOAD} >= {_HOT:g}) or vector(0)"),),
+            queries=(
+                Query(f"count({_load(served)} >= {limits.hot_share_of_even:g}) or vector(0)"),
+            ),
             limits=(Limit(1, VERMILION),),
-            alerts=("HotExpert",),
+            alerts=("ExpertHot",),
         ),
         Stat(
             title="Dead experts",
             description=(
-                f"In all layers: those with less than {_DEAD:g} of the fair share. Their weights"
-                " fill GPU memory for nothing."
+                f"In all layers: those with less than {limits.dead_share_of_even:g} of the even"
+                " share. Their weights fill GPU memory for nothing."
             ),
             unit="short",
-            queries=(Query(f"count({_LOAD} < {_DEAD:g}) or vector(0)"),),
+            queries=(
+                Query(f"count({_load(served)} < {limits.dead_share_of_even:g}) or vector(0)"),
+            ),
             limits=(Limit(1, ORANGE),),
-            alerts=("DeadExpert",),
+            alerts=("ExpertDead",),
         ),
         Stat(
             title="Effective experts",
@@ -119,36 +130,37 @@ def _now(served: Served) -> tuple[Panel, ...]:
                 " dashboard are chance."
             ),
             unit="suffix: tok/s",
-            queries=(Query(f"max(sum by (layer) ({_TOKENS}))"),),
+            queries=(Query(f"max({_LAYER_TOKENS})"),),
             decimals=0,
         ),
     )
 
 
-def _layer_and_expert(served: Served) -> Panel:
+def _layer_and_expert(served: Served, limits: ExpertsThresholds) -> Panel:
+    hot, dead = limits.hot_share_of_even, limits.dead_share_of_even
     return Matrix(
-        title="Load of each expert, in multiples of its fair share",
+        title="Load of each expert, in multiples of its even share",
         description=(
-            "One row an expert, one column a layer. White is the fair share; red gets more, blue"
+            "One row an expert, one column a layer. White is the even share; red gets more, blue"
             " less, darkest blue next to nothing. One red cell in many columns: prompts of one"
             " kind. A red row: an expert number that the router prefers everywhere, which a"
             " faulty conversion of the weights can cause."
         ),
         unit="none",
-        queries=(Query(_padded(_LOAD)),),
+        queries=(Query(_padded(_load(served))),),
         rows="expert",
         columns="layer",
-        # ColorBrewer's RdBu, which colour-blind people tell apart.
+        # ColorBrewer's RdBu, which colour-blind people tell apart; white around 1.
         base_colour="#2166AC",
         limits=(
-            Limit(_DEAD, "#67A9CF"),
-            Limit(0.5, "#D1E5F0"),
-            Limit(0.8, "#F7F7F7"),
-            Limit(1.25, "#FDDBC7"),
-            Limit((1.25 + _HOT) / 2, "#EF8A62"),
-            Limit(_HOT, "#B2182B"),
+            Limit(dead, "#67A9CF"),
+            Limit(1 - 0.5 * (1 - dead), "#D1E5F0"),
+            Limit(1 - 0.2 * (1 - dead), "#F7F7F7"),
+            Limit(1 + 0.15 * (hot - 1), "#FDDBC7"),
+            Limit(1 + 0.5 * (hot - 1), "#EF8A62"),
+            Limit(hot, "#B2182B"),
         ),
-        alerts=("HotExpert", "DeadExpert"),
+        alerts=("ExpertHot", "ExpertDead"),
         decimals=1,
         width=24,
         # A row of the table takes 36 of the 30 pixels that a row of the dashboard has.
@@ -156,7 +168,7 @@ def _layer_and_expert(served: Served) -> Panel:
     )
 
 
-def _over_time(served: Served) -> tuple[Panel, ...]:
+def _over_time(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
     return (
         HeatMap(
             title="Balancedness of each layer",
@@ -172,17 +184,17 @@ def _over_time(served: Served) -> tuple[Panel, ...]:
         TimeSeries(
             title="Load of the hottest expert",
             description=(
-                "In multiples of the fair share: of all layers the highest, and the mean of their"
+                "In multiples of the even share: of all layers the highest, and the mean of their"
                 " highest. Both high: every layer has a hot expert. The line is where an alert"
                 " warns."
             ),
             unit="suffix: x",
             queries=(
-                Query(f"max({_LOAD})", "hottest layer"),
-                Query(f"avg(max by (layer) ({_LOAD}))", "mean of the layers"),
+                Query(f"max({_load(served)})", "hottest layer"),
+                Query(f"avg(max by (layer) ({_load(served)}))", "mean of the layers"),
             ),
-            limits=(Limit(_HOT),),
-            alerts=("HotExpert",),
+            limits=(Limit(limits.hot_share_of_even),),
+            alerts=("ExpertHot",),
             height=10,
         ),
         TimeSeries(
@@ -201,22 +213,25 @@ def _over_time(served: Served) -> tuple[Panel, ...]:
             title="Tokens a layer routes",
             description="In a second; where this is near 0 the panels above show chance.",
             unit="suffix: tok/s",
-            queries=(Query(f"max(sum by (layer) ({_TOKENS}))", "routed"),),
+            queries=(Query(f"max({_LAYER_TOKENS})", "routed"),),
         ),
     )
 
 
-def _extremes() -> tuple[Panel, ...]:
+def _extremes(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
     return tuple(
         Table(
             title=f"The ten {which} experts",
             description=what,
             unit="suffix: x",
-            queries=(Query(f"{function}(10, {_padded(_LOAD)})"),),
+            queries=(Query(f"{function}(10, {_padded(_load(served))})"),),
             labels=("layer", "expert"),
-            value="Times the fair share",
+            value="Times the even share",
             base_colour=SKY,
-            limits=(Limit(_DEAD, BLUE), Limit(_HOT, VERMILION)),
+            limits=(
+                Limit(limits.dead_share_of_even, BLUE),
+                Limit(limits.hot_share_of_even, VERMILION),
+            ),
             alerts=(alert,),
             decimals=2,
             height=10,
@@ -225,17 +240,22 @@ def _extremes() -> tuple[Panel, ...]:
             (
                 "hottest",
                 "topk",
-                "HotExpert",
+                "ExpertHot",
                 "With expert parallelism these are the ones to hold twice (redundant_experts).",
             ),
             (
                 "coldest",
                 "bottomk",
-                "DeadExpert",
+                "ExpertDead",
                 "Near 0 for long: the traffic does not need them, or the router never finds them.",
             ),
         )
     )
+
+
+def _load(served: Served) -> str:
+    """Of each expert, in multiples of an even share: 1 is what all get where the load is even."""
+    return f"{SHARE}{{{ENGINES}}} * {served.experts}"
 
 
 def _padded(expression: str) -> str:
