@@ -13,6 +13,7 @@ def efa_samples(interfaces: int, sent_bytes: float) -> list[Sample]:
         "rx_bytes": sent_bytes,
         "rx_pkts": sent_bytes / _PACKET_BYTES,
         "rx_drops": 0.0,
+        "send_bytes": 0.0,
         "rdma_read_bytes": sent_bytes,
         "rdma_read_wr_err": 0.0,
     }

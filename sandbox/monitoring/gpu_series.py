@@ -30,6 +30,10 @@ _HEALTHY = {
     "DCGM_FI_PROF_SM_ACTIVE": 0.55,
     "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": 0.22,
     "DCGM_FI_PROF_DRAM_ACTIVE": 0.48,
+    "DCGM_FI_PROF_NVLINK_TX_BYTES": 21e9,
+    "DCGM_FI_PROF_NVLINK_RX_BYTES": 21e9,
+    "DCGM_FI_PROF_PCIE_TX_BYTES": 0.3e9,
+    "DCGM_FI_PROF_PCIE_RX_BYTES": 0.2e9,
 }
 """Of an A100 that serves; a field that is not here is 0, and a counter stands still."""
 
