@@ -71,8 +71,8 @@ class _Registration:
 def metrics(root: Path) -> dict[str, dict[str, Any]]:
     """Metrics by the name under which they are exposed, sorted.
 
-    A registration that cannot be read raises UnreadableError, unless its file is of a component that
-    has to be switched on.
+    UnreadableError is raised for a registration that cannot be read, unless its file is of a
+    component that has to be switched on.
     """
     families = _bucket_families(root / BUCKETS)
     info_labels = [*_fields(root / CACHE_CONFIG, "CacheConfig"), "engine"]
