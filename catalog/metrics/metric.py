@@ -1,4 +1,4 @@
-"""A series as Prometheus holds it: its type, labels, unit, and the edges of a histogram."""
+"""A metric as Prometheus stores it: type, labels, unit, and the edges of a histogram."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,42 +6,56 @@ from typing import Literal
 
 MetricType = Literal["counter", "gauge", "histogram"]
 
-Unit = Literal["ratio", "percent", "0 or 1", "seconds", "tokens", "requests", "bytes"] | str
-"""`ratio` is 0 to 1, `percent` 0 to 100; what others are called is for the reader alone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric of one source.
 
-    `labels` are those that Prometheus stores: the exporter's own and those of the scrape.
-    `edges` are a histogram's finite `le`; none are known where they depend on a setting.
-    `condition` says when it is exported at all, and is empty where that is always.
+    `unit` is in words; `ratio` (0 to 1), `percent` (0 to 100) and `0 or 1` bound what it may be
+    compared with. `labels` are the exporter's and those of the scrape. `edges` are the finite `le`
+    of a histogram, and none where a setting decides. `condition` says when it is exported, and is
+    empty where that is always.
     """
 
     name: str
     type: MetricType
+    unit: str
     labels: frozenset[str]
     source: str
-    unit: Unit = ""
     edges: tuple[float, ...] = ()
     condition: str = ""
 
 
-SCRAPE_LABELS: Mapping[str, frozenset[str]] = {
-    "ServiceMonitor": frozenset(
-        {"job", "instance", "namespace", "service", "pod", "container", "endpoint"}
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """How Prometheus gets at an exporter: the labels that it adds, and whose win.
+
+    Where both have a label of one name the scrape's wins, and the exporter's becomes
+    `exported_<name>`; with `honorLabels` the exporter's wins.
+    """
+
+    labels: frozenset[str]
+    honors_labels: bool = False
+
+    def stored(self, own: frozenset[str]) -> frozenset[str]:
+        if self.honors_labels:
+            return own | self.labels
+        return self.labels | {
+            f"exported_{label}" if label in self.labels else label for label in own
+        }
+
+
+_TARGET = frozenset({"job", "instance", "endpoint"})
+_POD = _TARGET | {"namespace", "pod", "container"}
+
+SCRAPES: Mapping[str, Scrape] = {
+    "ServiceMonitor": Scrape(_POD | {"service"}),
+    "PodMonitor": Scrape(_POD),
+    "PodMonitor with the node's name": Scrape(_POD | {"node"}),
+    # Its own namespace, pod and container would say nothing about what a series is about.
+    "ServiceMonitor with honorLabels, about objects elsewhere": Scrape(
+        _TARGET | {"service"}, honors_labels=True
     ),
-    "PodMonitor": frozenset({"job", "instance", "namespace", "pod", "container", "endpoint"}),
 }
-"""What prometheus-operator gives to every series of a monitor (pkg/prometheus/promcfg.go). The
-node's name is not among them: a monitor has to ask for it."""
-
-
-def stored_labels(own: frozenset[str], scrape: frozenset[str], *, honored: bool) -> frozenset[str]:
-    """Where both have a label of one name, the scrape's wins, and the exporter's becomes
-    `exported_<name>`; with `honorLabels` the exporter's wins."""
-    if honored:
-        return own | scrape
-    renamed = {f"exported_{label}" if label in scrape else label for label in own}
-    return scrape | renamed
+"""By what a list calls `scraped_by`. The labels are those that prometheus-operator gives to every
+series (pkg/prometheus/promcfg.go); the node's name is none of them, a monitor has to ask for it."""

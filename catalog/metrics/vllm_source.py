@@ -52,7 +52,7 @@ _UNITS = (
 )
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """What cannot be told from the text."""
 
 
@@ -71,8 +71,8 @@ class _Registration:
 def metrics(root: Path) -> dict[str, dict[str, Any]]:
     """Metrics by the name under which they are exposed, sorted.
 
-    A registration that cannot be read raises Unreadable, unless its file is of a component that
-    has to be switched on.
+    UnreadableError is raised for a registration that cannot be read, unless its file is of a
+    component that has to be switched on.
     """
     families = _bucket_families(root / BUCKETS)
     info_labels = [*_fields(root / CACHE_CONFIG, "CacheConfig"), "engine"]
@@ -86,7 +86,7 @@ def metrics(root: Path) -> dict[str, dict[str, Any]]:
         reader = _Reader(families, info_labels)
         reader.block(ast.parse(text).body, _Scope())
         if reader.unreadable and not component:
-            raise Unreadable(f"{place}: {'; '.join(reader.unreadable)}")
+            raise UnreadableError(f"{place}: {'; '.join(reader.unreadable)}")
         for each in reader.found:
             described = _described(each, place, component or each.condition)
             found.setdefault(described.pop("name"), described)
@@ -193,7 +193,7 @@ class _Reader:
         """None where it is no list of constants: no metric's name comes from there."""
         try:
             items = self._value(node, scope)
-        except Unreadable:
+        except UnreadableError:
             return []
         return items if isinstance(items, list) else []
 
@@ -203,7 +203,7 @@ class _Reader:
         try:
             values = {key: self._value(given[key], scope) for key in _POSITIONS if key in given}
             buckets = self._value(given["buckets"], scope) if "buckets" in given else None
-        except Unreadable as error:
+        except UnreadableError as error:
             self.unreadable.append(f"line {call.lineno}: {error}")
             return
         if str(values.get("name")).startswith("vllm:"):
@@ -237,7 +237,7 @@ class _Reader:
             case ast.Call(ast.Attribute(ast.Name("metrics_info"), "keys")):
                 return self._info_labels
             case _:
-                raise Unreadable(ast.unparse(node))
+                raise UnreadableError(ast.unparse(node))
 
 
 def _bind(target: ast.expr, item: Any) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _bucket_families(path: Path) -> dict[str, list[float]]:
     reader.block(tree.body, scope)
     (table,) = [value for value, _ in scope.assigned["_STATIC_FAMILY_DEFAULTS"]]
     if not isinstance(table, ast.Dict):
-        raise Unreadable(f"{path.name}: {ast.unparse(table)}")
+        raise UnreadableError(f"{path.name}: {ast.unparse(table)}")
     keys = [key for key in table.keys if key is not None]
     return {
         reader._value(key, scope): reader._value(value, scope)
