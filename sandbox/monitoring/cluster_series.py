@@ -68,18 +68,13 @@ def _pods(fleet: Fleet, not_ready_pods: Set[str]) -> list[Sample]:
         ),
         *(Sample("kube_pod_created", pod, _CREATED_S) for pod in pods.values()),
         *(
-            Sample(
-                "kube_pod_status_ready", {**labels, "condition": each}, float(each == ready[pod])
+            Sample(name, {**labels, "condition": condition}, float(condition == holds[pod]))
+            for name, holds in (
+                ("kube_pod_status_ready", ready),
+                ("kube_pod_status_scheduled", dict.fromkeys(pods, "true")),
             )
             for pod, labels in pods.items()
-            for each in ("true", "false", "unknown")
-        ),
-        *(
-            Sample(
-                "kube_pod_status_scheduled", {**labels, "condition": each}, float(each == "true")
-            )
-            for labels in pods.values()
-            for each in ("true", "false", "unknown")
+            for condition in ("true", "false", "unknown")
         ),
         *(
             Sample("kube_pod_status_phase", {**labels, "phase": phase}, float(phase == "Running"))

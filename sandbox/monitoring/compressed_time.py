@@ -53,7 +53,9 @@ class ClockError(ValueError):
 
 
 def compressed_groups(groups: list[dict[str, Any]], speed: int) -> list[dict[str, Any]]:
-    """Groups of a rule file, for a clock that runs `speed` times as fast."""
+    """Groups of a rule file, for a clock that runs `speed` times as fast; raises ClockError."""
+    if speed == 1:
+        return groups
     return [
         {
             **_compressed_fields(group, _GROUP_DURATIONS, speed),
@@ -105,7 +107,7 @@ def compressed_expression(expression: str, speed: int) -> str:
             text = _in_ms(float(text) * _MS["s"], speed)
         is_offset = kind == "offset"
         written.append(text)
-    return expression if speed == 1 else "".join(written)
+    return "".join(written)
 
 
 def _compressed_fields(

@@ -7,10 +7,8 @@ from typing import Any
 from sandbox.endpoints import LOOPBACK
 from sandbox.monitoring.compressed_time import compressed_duration
 
-SCRAPE_INTERVAL = "15s"
-"""That of the stack's ServiceMonitors."""
-EVALUATION_INTERVAL = "30s"
-"""What prometheus-operator writes where the chart's values say nothing."""
+_INTERVAL = "30s"
+"""Of scrapes and of evaluations: what prometheus-operator writes where nothing else is said."""
 _LOOKBACK = "5m"
 """How long Prometheus holds a value that has no successor: its default."""
 
@@ -23,7 +21,7 @@ def command(prometheus: Path, folder: Path, port: int, speed: int) -> tuple[str,
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={LOOPBACK}:{port}",
         f"--query.lookback-delta={compressed_duration(_LOOKBACK, speed)}",
-        "--enable-feature=auto-reload-config",
+        "--config.auto-reload",
         "--config.auto-reload-interval=1s",
         "--log.level=warn",
     )
@@ -31,12 +29,13 @@ def command(prometheus: Path, folder: Path, port: int, speed: int) -> tuple[str,
 
 def configuration(rules: Path, player_url: str, speed: int) -> str:
     """The configuration file: rules from the folder `rules`, targets from the player."""
+    interval = compressed_duration(_INTERVAL, speed)
     return json.dumps(
         {
             "global": {
-                "scrape_interval": compressed_duration(SCRAPE_INTERVAL, speed),
-                "scrape_timeout": compressed_duration(SCRAPE_INTERVAL, speed),
-                "evaluation_interval": compressed_duration(EVALUATION_INTERVAL, speed),
+                "scrape_interval": interval,
+                "scrape_timeout": interval,
+                "evaluation_interval": interval,
             },
             "rule_files": [str(rules / "*.json")],
             "scrape_configs": [

@@ -34,8 +34,8 @@ def write_history(
     source = data.with_suffix(".openmetrics")
     with source.open("w") as file:
         file.writelines(_lines(scene, fleet, began_s, ends_s, speed))
-    blocks = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", source, data]
-    subprocess.run(blocks, check=True)
+    command = ("tsdb", "create-blocks-from", "openmetrics", "--quiet")
+    subprocess.run([str(promtool), *command, str(source), str(data)], check=True)
     source.unlink()
 
 

@@ -6,8 +6,10 @@
 """
 
 import json
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -94,6 +96,11 @@ class PlayerServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.server_port}"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing where Prometheus has gone away in the middle."""
+        if not isinstance(sys.exception(), ConnectionError):
+            traceback.print_exc()
+
     def targets(self, *, honor_labels: bool) -> list[dict[str, Any]]:
         address = f"{LOOPBACK}:{self.server_port}"
         return [
@@ -109,6 +116,8 @@ def _discovered(target: Target) -> Labels:
 
 class _Requests(BaseHTTPRequestHandler):
     server: PlayerServer
+    # Prometheus keeps its connections.
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)

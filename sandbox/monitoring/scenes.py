@@ -18,7 +18,7 @@ _SCENES = (
             {
                 "FirstTokenSLOBurnsFast",
                 "ModelServerQueueBacklog",
-                "ModelServerQueueTimeHigh",
+                "ModelServerSlowQueue",
                 "ModelServerSlowFirstToken",
             }
         ),
@@ -56,13 +56,13 @@ _SCENES = (
     Scene(
         "errors",
         "One request in ten ends with an error.",
-        frozenset({"AvailabilitySLOBurnsFast", "ModelServerErrors"}),
+        frozenset({"AvailabilitySLOBurnsFast", "ModelServerRequestErrors"}),
         load=replace(CALM, error_ratio=0.1),
     ),
     Scene(
         "engine-down",
         "The first engine's process is gone: no scrape, no probe.",
-        frozenset({"ModelServerNotReady"}),
+        frozenset({"ModelServerEnginesMissing", "ModelServerNotReady"}),
         first_engine_up=False,
     ),
     Scene(

@@ -46,7 +46,6 @@ def test_a_duration_is_divided(duration: str, shorter: str) -> None:
 )
 def test_only_time_changes_in_an_expression(expression: str, compressed: str) -> None:
     assert compressed_expression(expression, SPEED) == compressed
-    assert compressed_expression(expression, 1) == expression
 
 
 @pytest.mark.parametrize("expression", ["hour() > 5", "timestamp(a)", "a @ 1600000000"])
