@@ -222,7 +222,6 @@ def test_efa_of_an_engine_across_nodes_is_watched(across_nodes: Project) -> None
     spec = daemon_set["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["image"] == EFA_IMAGE
-    # Many a policy of a cluster forbids more than it needs.
     assert not spec.get("hostNetwork")
     assert not spec["automountServiceAccountToken"]
     assert spec["securityContext"]["runAsNonRoot"]
