@@ -94,6 +94,7 @@ class Table(Panel):
 
     labels: tuple[str, ...]
     value: str
+    highest_first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from catalog.alerts.experts import (
 from catalog.dashboards.board import (
     BLUE,
     ORANGE,
-    SKY,
     VERMILION,
     Board,
     HeatMap,
@@ -147,7 +146,7 @@ def _layer_and_expert(served: Served, limits: ExpertsThresholds) -> Panel:
             " faulty conversion of the weights can cause."
         ),
         unit="none",
-        queries=(Query(_padded(_load(served))),),
+        queries=(Query(_padded(_load(served), "layer", "expert")),),
         rows="expert",
         columns="layer",
         # ColorBrewer's RdBu, which colour-blind people tell apart; white around 1.
@@ -177,7 +176,7 @@ def _over_time(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
                 " others. A change of all layers at once comes with a change of the traffic."
             ),
             unit="percentunit",
-            queries=(Query(_padded(_BALANCEDNESS), "{{layer}}"),),
+            queries=(Query(_padded(_BALANCEDNESS, "layer"), "{{layer}}"),),
             maximum=1,
             height=10,
         ),
@@ -219,22 +218,24 @@ def _over_time(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
 
 
 def _extremes(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
+    load = _padded(_load(served), "layer", "expert")
     return tuple(
         Table(
             title=f"The ten {which} experts",
             description=what,
             unit="suffix: x",
-            queries=(Query(f"{function}(10, {_padded(_load(served))})"),),
+            queries=(Query(f"{function}(10, {load})"),),
             labels=("layer", "expert"),
             value="Times the even share",
-            base_colour=SKY,
+            base_colour=ORANGE,
             limits=(
                 Limit(limits.dead_share_of_even, BLUE),
                 Limit(limits.hot_share_of_even, VERMILION),
             ),
             alerts=(alert,),
             decimals=2,
-            height=10,
+            highest_first=function == "topk",
+            height=14,
         )
         for which, function, alert, what in (
             (
@@ -258,8 +259,8 @@ def _load(served: Served) -> str:
     return f"{SHARE}{{{ENGINES}}} * {served.experts}"
 
 
-def _padded(expression: str) -> str:
+def _padded(expression: str, *labels: str) -> str:
     """Numbers of one digit get a zero in front: Grafana sorts labels as text."""
-    for label in ("layer", "expert"):
+    for label in labels:
         expression = f'label_replace({expression}, "{label}", "0$1", "{label}", "(.)")'
     return expression

@@ -14,6 +14,8 @@ from catalog.dashboards.board import Board, Variable
 from catalog.dashboards.grafana_panel import PROMETHEUS, panel_builder
 
 TAG = "moe-serving"
+COLUMNS = 24
+"""Of Grafana's grid."""
 
 
 def to_json(board: Board, runbook_url: str) -> str:

@@ -141,6 +141,9 @@ def _table(panel: Table) -> table.Panel:
     columns = {name: index for index, name in enumerate((*panel.labels, "Value"))}
     return (
         _instant_table(panel)
+        .sort_by(
+            [common.TableSortByFieldState().display_name(panel.value).desc(panel.highest_first)]
+        )
         .with_transformation(
             models.DataTransformerConfig(
                 "organize",

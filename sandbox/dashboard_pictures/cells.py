@@ -14,6 +14,7 @@ from sandbox.dashboard_pictures.frame import (
     PALE,
     Box,
     Line,
+    Shown,
     colour_of,
     dates,
     defaults_of,
@@ -26,8 +27,9 @@ from sandbox.dashboard_pictures.numbers import written
 _TABLE_ROW_IN = 0.23
 
 
-def draw_table(figure: Figure, box: Box, panel: dict[str, Any], lines: list[Line]) -> None:
+def draw_table(figure: Figure, box: Box, shown: Shown) -> None:
     """A table, or a matrix where the panel groups its rows into one."""
+    panel, lines = shown.panel, shown.lines
     by_id = {each["id"]: each["options"] for each in panel["transformations"]}
     if "groupingToMatrix" in by_id:
         _matrix(figure, box, panel, lines, by_id["groupingToMatrix"])
@@ -49,8 +51,9 @@ def _rows(
         axes.text(left + 0.01, 0.1, title, weight="bold", va="center", fontsize=8.5)
     if not lines:
         axes.text(0.5, 0.6, "no rows", ha="center", color=GREY)
-    fit = int((inner.height_in - 0.2) / _TABLE_ROW_IN)
-    for row, line in enumerate(lines[:fit]):
+    (order,) = panel["options"]["sortBy"]
+    lines = sorted(lines, key=lambda line: line.answered.values[-1], reverse=order["desc"])
+    for row, line in enumerate(lines[: int((inner.height_in - 0.2) / _TABLE_ROW_IN)]):
         y = 0.2 + (row + 0.5) * _TABLE_ROW_IN
         axes.axhline(y - _TABLE_ROW_IN / 2, color=PALE, linewidth=0.8)
         value = line.answered.values[-1]
@@ -77,11 +80,8 @@ def _matrix(
     values = np.full((len(rows), len(columns)), np.nan)
     for line in lines:
         labels = line.answered.labels
-        place = (
-            rows.index(labels[options["rowField"]]),
-            columns.index(labels[options["columnField"]]),
-        )
-        values[place] = line.answered.values[-1]
+        row, column = labels[options["rowField"]], labels[options["columnField"]]
+        values[rows.index(row), columns.index(column)] = line.answered.values[-1]
     steps = steps_of(panel)
     edges = [step["value"] for step in steps[1:]]
     colours = ListedColormap([step["color"] for step in steps])
@@ -119,8 +119,9 @@ def _matrix(
     bar.set_title("even\nis white", fontsize=7.5, color=GREY)
 
 
-def draw_heat_map(figure: Figure, box: Box, panel: dict[str, Any], lines: list[Line]) -> None:
+def draw_heat_map(figure: Figure, box: Box, shown: Shown) -> None:
     """One row a series, in the order of their names."""
+    panel, lines = shown.panel, shown.lines
     defaults = defaults_of(panel)
     names = [line.name for line in lines]
     times = sorted({at_s for line in lines for at_s in line.answered.times_s})
@@ -144,7 +145,7 @@ def draw_heat_map(figure: Figure, box: Box, panel: dict[str, Any], lines: list[L
         FuncFormatter(lambda place, _: names[int(place)] if 0 <= place < len(names) else "")
     )
     axes.tick_params(length=2)
-    time_axis(axes)
+    time_axis(axes, shown)
     bar = figure.add_axes(
         Box(box.left_in + box.width_in - 0.85, box.bottom_in + 0.35, 0.18, box.height_in - 0.77).on(
             figure

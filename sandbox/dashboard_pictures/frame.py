@@ -68,6 +68,16 @@ def card(figure: Figure, box: Box, colour: str) -> None:
     figure.add_artist(drawn)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A panel's JSON, the series that answer it, and the time that the picture is of."""
+
+    panel: dict[str, Any]
+    lines: list[Line]
+    from_s: float
+    to_s: float
+
+
 def lines_of(panel: dict[str, Any], answers: list[list[Answered]]) -> list[Line]:
     return [
         Line(_name(target.get("legendFormat", ""), answered.labels), index, answered)
@@ -101,10 +111,11 @@ def ink_on(colour: str) -> str:
     return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.6 else INK
 
 
-def time_axis(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(MinuteLocator(byminute=(0, 30)))
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
+def time_axis(axes: Axes, shown: Shown) -> None:
+    axes.set_xlim(*dates((shown.from_s, shown.to_s)))
+    axes.xaxis.set_major_locator(MinuteLocator(byminute=(0, 30)))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))  # type: ignore[no-untyped-call]
 
 
 def dates(times_s: Sequence[float]) -> Any:
-    return date2num([datetime.fromtimestamp(each, UTC) for each in times_s])
+    return date2num([datetime.fromtimestamp(each, UTC) for each in times_s])  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """Panels of a dashboard, drawn from their JSON and the answers to their queries."""
 
+from collections.abc import Callable
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from sandbox.dashboard_pictures.cells import draw_heat_map, draw_table
 from sandbox.dashboard_pictures.frame import (
     GREY,
     Box,
+    Shown,
     card,
     colour_of,
     defaults_of,
@@ -18,10 +20,20 @@ from sandbox.dashboard_pictures.numbers import written
 from sandbox.dashboard_pictures.prometheus import Answered
 from sandbox.dashboard_pictures.time_series import draw_time_series
 
-_KINDS = {"timeseries": draw_time_series, "table": draw_table, "heatmap": draw_heat_map}
+_KINDS: dict[str, Callable[[Figure, Box, Shown], None]] = {
+    "timeseries": draw_time_series,
+    "table": draw_table,
+    "heatmap": draw_heat_map,
+}
 
 
-def draw(figure: Figure, box: Box, panel: dict[str, Any], answers: list[list[Answered]]) -> None:
+def draw(
+    figure: Figure,
+    box: Box,
+    panel: dict[str, Any],
+    answers: list[list[Answered]],
+    span_s: tuple[float, float],
+) -> None:
     """Raises KeyError for a type of panel that no dashboard has."""
     if panel["type"] == "row":
         x, y, _, height = box.on(figure)
@@ -35,7 +47,7 @@ def draw(figure: Figure, box: Box, panel: dict[str, Any], answers: list[list[Ans
     x, y, width, height = frame.on(figure)
     top = y + height - 0.17 / figure.get_size_inches()[1]
     figure.text(x + width * 0.5, top, panel["title"], fontsize=9.5, ha="center", va="center")
-    _KINDS[panel["type"]](figure, frame, panel, lines_of(panel, answers))
+    _KINDS[panel["type"]](figure, frame, Shown(panel, lines_of(panel, answers), *span_s))
 
 
 def _stat(figure: Figure, box: Box, panel: dict[str, Any], answers: list[list[Answered]]) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from PIL import Image
 
 from sandbox.dashboard_pictures.frame import GREY, INK, Box
 from sandbox.dashboard_pictures.panels import draw
 from sandbox.dashboard_pictures.prometheus import Answered
+from sandbox.dashboard_pictures.story import PICTURE_S
 
 Ask = Callable[[dict[str, Any]], list[Answered]]
 """The answer to one target of a panel."""
@@ -38,12 +38,10 @@ _STYLE: dict[Any, Any] = {
 
 
 def save(path: Path, board: dict[str, Any], ask: Ask, to_s: float) -> None:
-    """A PNG of 64 colours' worth of bytes; never half a file under its name."""
+    """A PNG; never half a file under its name."""
     with mpl.rc_context(_STYLE), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         whole = Path(folder) / path.name
         figure(board, ask, to_s).savefig(whole, dpi=100, metadata={"Software": None})
-        image = Image.open(whole).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-        image.save(whole, optimize=True)
         whole.replace(path)
 
 
@@ -52,22 +50,13 @@ def figure(board: dict[str, Any], ask: Ask, to_s: float) -> Figure:
     height_in = _HEAD_IN + rows * _ROW_IN + _FOOT_IN
     drawn = Figure(figsize=(_WIDTH_IN, height_in), facecolor="#F4F5F5")
     at = datetime.fromtimestamp(to_s, UTC)
-    drawn.text(
-        0.0145, 1 - 0.22 / height_in, board["title"], fontsize=15, weight="bold", va="center"
-    )
-    drawn.text(
-        0.0145, 1 - 0.53 / height_in, board["description"], fontsize=9.5, color=GREY, va="center"
-    )
-    drawn.text(
-        0.9855,
-        1 - 0.22 / height_in,
-        f"the two hours before {at:%H:%M} UTC",
-        fontsize=9.5,
-        color=GREY,
-        va="center",
-        ha="right",
-    )
-    drawn.text(0.0145, 0.2 / height_in, _FOOTER, fontsize=9, color=GREY, va="center")
+    top, below = 1 - 0.22 / height_in, 1 - 0.53 / height_in
+    left, right = 0.0145, 0.9855
+    drawn.text(left, top, board["title"], fontsize=15, weight="bold", va="center")
+    grey: dict[str, Any] = {"color": GREY, "fontsize": 9.5, "va": "center"}
+    drawn.text(left, below, board["description"], **grey)
+    drawn.text(right, top, f"the two hours before {at:%H:%M} UTC", ha="right", **grey)
+    drawn.text(left, 0.2 / height_in, _FOOTER, **grey)
     for panel in board["panels"]:
         place = panel["gridPos"]
         box = Box(
@@ -76,5 +65,6 @@ def figure(board: dict[str, Any], ask: Ask, to_s: float) -> Figure:
             width_in=place["w"] * _COLUMN_IN,
             height_in=place["h"] * _ROW_IN,
         )
-        draw(drawn, box, panel, [ask(target) for target in panel.get("targets", [])])
+        answers = [ask(target) for target in panel.get("targets", [])]
+        draw(drawn, box, panel, answers, (to_s - PICTURE_S, to_s))
     return drawn

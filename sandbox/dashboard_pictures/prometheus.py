@@ -91,8 +91,8 @@ def remembering(tools: PrometheusTools, folder: Path) -> Iterator[Api]:
         for at_s, sample in story.samples():
             file.write(f"{sample.name}{labels_text(sample.labels)} {sample.value!r} {at_s}\n")
         file.write("# EOF\n")
-    blocks = [tools.promtool, "tsdb", "create-blocks-from"]
-    subprocess.run([*blocks, "openmetrics", "--quiet", source, data], check=True)
+    blocks = [str(tools.promtool), "tsdb", "create-blocks-from"]
+    subprocess.run([*blocks, "openmetrics", "--quiet", str(source), str(data)], check=True)
     source.unlink()
     rules = folder / "rules.json"
     recordings = [rule.rule("") for rule in story.recordings()]
@@ -102,7 +102,7 @@ def remembering(tools: PrometheusTools, folder: Path) -> Iterator[Api]:
             [
                 *(*blocks, "rules", f"--url={api.url}", f"--output-dir={data}"),
                 *(f"--start={story.BEGAN_S}", f"--end={story.ENDS_S}"),
-                *(f"--eval-interval={story.STEP_S}s", rules),
+                *(f"--eval-interval={story.STEP_S}s", str(rules)),
             ],
             check=True,
             capture_output=True,
@@ -118,7 +118,7 @@ def _running(prometheus: Path, folder: Path) -> Iterator[Api]:
     configuration = folder / "prometheus.json"
     configuration.write_text("{}")
     command = [
-        prometheus,
+        str(prometheus),
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=10y",

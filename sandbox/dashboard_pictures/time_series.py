@@ -1,7 +1,7 @@
 """Lines and areas over time."""
 
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,18 +15,22 @@ from sandbox.dashboard_pictures.frame import (
     PALE,
     Box,
     Line,
+    Shown,
     dates,
     defaults_of,
     steps_of,
     time_axis,
 )
 from sandbox.dashboard_pictures.numbers import written
+from sandbox.dashboard_pictures.story import STEP_S
 
-_STYLES = ("-", "--", "-.", ":")
+_Style = Literal["-", "--", "-.", ":"]
+_STYLES: tuple[_Style, ...] = ("-", "--", "-.", ":")
 _LEGEND_LINES = 2
 
 
-def draw_time_series(figure: Figure, box: Box, panel: dict[str, Any], lines: list[Line]) -> None:
+def draw_time_series(figure: Figure, box: Box, shown: Shown) -> None:
+    panel, lines = shown.panel, shown.lines
     defaults = defaults_of(panel)
     unit, custom = defaults["unit"], defaults.get("custom", {})
     inner = box.inner(left=0.75, right=0.15, top=0.38, bottom=0.62)
@@ -38,7 +42,7 @@ def draw_time_series(figure: Figure, box: Box, panel: dict[str, Any], lines: lis
     axes.tick_params(length=2)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
-    time_axis(axes)
+    time_axis(axes, shown)
     if not lines:
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=GREY)
         return
@@ -49,18 +53,23 @@ def draw_time_series(figure: Figure, box: Box, panel: dict[str, Any], lines: lis
         highest = max(
             max((v for v in line.answered.values if np.isfinite(v)), default=0) for line in lines
         )
-        for line, colour, style in zip(lines, colours, _line_styles(lines), strict=True):
-            axes.plot(
-                dates(line.answered.times_s),
-                line.answered.values,
-                color=colour,
-                linewidth=1.7,
-                linestyle=style,
-            )
-    top = defaults.get("max", highest * 1.1 or 1)
+        _plain(axes, lines, colours)
+    top = 1.03 * defaults.get("max", highest * 1.07 or 1)
     axes.set_ylim(min(0, defaults.get("min", 0)), top)
     _limits(axes, panel, top)
     _legend(figure, box, lines, colours, _line_styles(lines))
+
+
+def _plain(axes: Axes, lines: list[Line], colours: list[str]) -> None:
+    """The first line is the widest, so that equal lines are seen beneath each other."""
+    widths = np.linspace(4.0, 1.5, len(lines)) if len(lines) > 1 else [1.7]
+    for line, colour, style, width in zip(lines, colours, _line_styles(lines), widths, strict=True):
+        # Where a series has no value there is no line.
+        first_s, last_s = int(line.answered.times_s[0]), int(line.answered.times_s[-1])
+        times_s = range(first_s, last_s + 1, STEP_S)
+        of_time = dict(zip(line.answered.times_s, line.answered.values, strict=True))
+        values = [of_time.get(at_s, np.nan) for at_s in times_s]
+        axes.plot(dates(times_s), values, color=colour, linewidth=width, linestyle=style)
 
 
 def _stacked(axes: Axes, lines: list[Line], colours: list[str]) -> float:
@@ -93,12 +102,12 @@ def _colours(panel: dict[str, Any], lines: list[Line]) -> list[str]:
     return [colour for colour, _ in zip(cycle(SERIES_COLOURS), lines, strict=False)]
 
 
-def _line_styles(lines: list[Line]) -> list[str]:
+def _line_styles(lines: list[Line]) -> list[_Style]:
     return [_STYLES[(place // len(SERIES_COLOURS)) % len(_STYLES)] for place in range(len(lines))]
 
 
 def _legend(
-    figure: Figure, box: Box, lines: list[Line], colours: list[str], styles: list[str]
+    figure: Figure, box: Box, lines: list[Line], colours: list[str], styles: list[_Style]
 ) -> None:
     """As many names as fit into two lines, then how many are left."""
     width, height = figure.get_size_inches()
