@@ -68,6 +68,8 @@ kubernetes_provider = kubernetes.Provider(
     kubeconfig=cluster.kubeconfig,
     # Without it every change of the kubeconfig would replace all that is in the cluster.
     cluster_identifier=cluster.arn,
+    # Else every change of a dashboard would delete it and make it anew.
+    enable_config_map_mutable=True,
 )
 
 

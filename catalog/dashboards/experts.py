@@ -235,7 +235,7 @@ def _extremes(served: Served, limits: ExpertsThresholds) -> tuple[Panel, ...]:
             alerts=(alert,),
             decimals=2,
             highest_first=function == "topk",
-            height=14,
+            height=15,
         )
         for which, function, alert, what in (
             (

@@ -24,7 +24,7 @@ from sandbox.dashboard_pictures.frame import (
 )
 from sandbox.dashboard_pictures.numbers import written
 
-_TABLE_ROW_IN = 0.23
+_TABLE_ROW_IN, _HEADER_IN = 0.36, 0.2
 
 
 def draw_table(figure: Figure, box: Box, shown: Shown) -> None:
@@ -49,12 +49,10 @@ def _rows(
     for left, column in zip(lefts, columns, strict=True):
         title = options["renameByName"].get(column, column)
         axes.text(left + 0.01, 0.1, title, weight="bold", va="center", fontsize=8.5)
-    if not lines:
-        axes.text(0.5, 0.6, "no rows", ha="center", color=GREY)
     (order,) = panel["options"]["sortBy"]
     lines = sorted(lines, key=lambda line: line.answered.values[-1], reverse=order["desc"])
-    for row, line in enumerate(lines[: int((inner.height_in - 0.2) / _TABLE_ROW_IN)]):
-        y = 0.2 + (row + 0.5) * _TABLE_ROW_IN
+    for row, line in enumerate(lines[: int((inner.height_in - _HEADER_IN) / _TABLE_ROW_IN)]):
+        y = _HEADER_IN + (row + 0.5) * _TABLE_ROW_IN
         axes.axhline(y - _TABLE_ROW_IN / 2, color=PALE, linewidth=0.8)
         value = line.answered.values[-1]
         colour = colour_of(panel, value)
@@ -87,12 +85,12 @@ def _matrix(
     colours = ListedColormap([step["color"] for step in steps])
     # One colour below the first edge and one above the last.
     norm = BoundaryNorm([0, *edges, max(2 * edges[-1], float(np.nanmax(values)))], colours.N)
-    axes = figure.add_axes(box.inner(left=0.7, right=1.0, top=0.42, bottom=0.5).on(figure))
+    axes = figure.add_axes(box.inner(left=0.85, right=1.0, top=0.42, bottom=0.5).on(figure))
     drawn = axes.imshow(values, cmap=colours, norm=norm, aspect="auto")
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.set_xlabel(options["columnField"])
-    axes.set_ylabel(options["rowField"])
+    axes.set_ylabel(options["rowField"], labelpad=8)
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)

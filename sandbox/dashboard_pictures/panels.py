@@ -20,6 +20,7 @@ from sandbox.dashboard_pictures.numbers import written
 from sandbox.dashboard_pictures.prometheus import Answered
 from sandbox.dashboard_pictures.time_series import draw_time_series
 
+_NO_DATA = "no data"
 _KINDS: dict[str, Callable[[Figure, Box, Shown], None]] = {
     "timeseries": draw_time_series,
     "table": draw_table,
@@ -47,7 +48,11 @@ def draw(
     x, y, width, height = frame.on(figure)
     top = y + height - 0.17 / figure.get_size_inches()[1]
     figure.text(x + width * 0.5, top, panel["title"], fontsize=9.5, ha="center", va="center")
-    _KINDS[panel["type"]](figure, frame, Shown(panel, lines_of(panel, answers), *span_s))
+    lines = lines_of(panel, answers)
+    if lines:
+        _KINDS[panel["type"]](figure, frame, Shown(panel, lines, *span_s))
+    else:
+        figure.text(x + width / 2, y + height / 2, _NO_DATA, color=GREY, ha="center")
 
 
 def _stat(figure: Figure, box: Box, panel: dict[str, Any], answers: list[list[Answered]]) -> None:
@@ -59,7 +64,7 @@ def _stat(figure: Figure, box: Box, panel: dict[str, Any], answers: list[list[An
     figure.text(
         x + width / 2, y + height * 0.82, panel["title"], color=ink, ha="center", va="center"
     )
-    text = written(_rounded(panel, values[0]), defaults_of(panel)["unit"]) if values else "no data"
+    text = written(_rounded(panel, values[0]), defaults_of(panel)["unit"]) if values else _NO_DATA
     figure.text(
         *(x + width / 2, y + height * 0.4, text),
         color=ink,

@@ -41,7 +41,7 @@ def save(path: Path, board: dict[str, Any], ask: Ask, to_s: float) -> None:
     """A PNG; never half a file under its name."""
     with mpl.rc_context(_STYLE), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         whole = Path(folder) / path.name
-        figure(board, ask, to_s).savefig(whole, dpi=100, metadata={"Software": None})
+        figure(board, ask, to_s).savefig(whole, dpi=90, metadata={"Software": None})
         whole.replace(path)
 
 

@@ -43,9 +43,6 @@ def draw_time_series(figure: Figure, box: Box, shown: Shown) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
     time_axis(axes, shown)
-    if not lines:
-        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=GREY)
-        return
     colours = _colours(panel, lines)
     if custom.get("stacking", {}).get("mode") == "normal":
         highest = _stacked(axes, lines, colours)
