@@ -14,6 +14,8 @@ from stacks.settings.charts import ChartSettings
 RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
 """Prometheus selects the monitors and rules that carry this label, in every namespace."""
 
+_SELECTED = ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
+
 NAMESPACE = "monitoring"
 PROMETHEUS_URL = f"http://{charts.KUBE_PROMETHEUS_STACK.name}-prometheus.{NAMESPACE}.svc:9090"
 
@@ -74,9 +76,8 @@ def values(image_registry: str | None) -> dict[str, object]:
         "prometheus": {
             "prometheusSpec": {
                 "retention": "15d",
-                "ruleSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "serviceMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "podMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
+                # What the chart selects by itself has differed between its versions.
+                **{f"{kind}Selector": {"matchLabels": dict(RELEASE_LABEL)} for kind in _SELECTED},
             }
         },
     }
