@@ -55,8 +55,10 @@ class _Mocks(pulumi.runtime.Mocks):
         self.declared.append(Declared(args.typ, args.name, dict(args.inputs)))
         return f"{args.name}-id", {**args.inputs, **_COMPUTED.get(args.typ, {})}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return dict(args.args)
+    def call(
+        self, args: pulumi.runtime.MockCallArgs
+    ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return dict(args.args), None
 
 
 def declared(stack: str = "local") -> list[Declared]:
@@ -66,10 +68,8 @@ def declared(stack: str = "local") -> list[Declared]:
     config = YAML(typ="safe").load(file)["config"]
     pulumi.runtime.set_mocks(mocks, project="moe-serving", stack=stack, preview=False)
     pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
-    _run()
+    program = str(PACKAGE_ROOT / "__main__.py")
+    # Waits until everything is declared.
+    run = pulumi.runtime.test(lambda: runpy.run_path(program) and None)  # type: ignore[no-untyped-call]
+    run()
     return mocks.declared
-
-
-@pulumi.runtime.test
-def _run() -> None:
-    runpy.run_path(str(PACKAGE_ROOT / "__main__.py"))
