@@ -17,7 +17,10 @@ from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.reporter import SilentReporter
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "catalog", "components", "policies", "stacks")
+PROGRAM = (
+    *("Pulumi.yaml", "__main__.py"),
+    *("catalog", "components", "efa_exporter", "policies", "stacks"),
+)
 
 
 @dataclass
