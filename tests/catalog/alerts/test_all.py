@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from catalog.alerts import Alert
-from tests.catalog.alerts import test_gpu, test_probe, test_vllm
+from tests.catalog.alerts import test_efa, test_gpu, test_probe, test_vllm
 from tests.catalog.alerts.scene import Scene, alerts, groups, rules_file
 
 SCENES: list[Scene] = [
-    scene for module in (test_vllm, test_probe, test_gpu) for scene in module.SCENES.values()
+    scene
+    for module in (test_vllm, test_probe, test_gpu, test_efa)
+    for scene in module.SCENES.values()
 ]
 
 
