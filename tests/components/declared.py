@@ -1,7 +1,8 @@
-"""What the whole program declares for a stack, by Pulumi's own mocks: no engine, no sandbox."""
+"""What the whole program declares for stack `local`, by Pulumi's mocks: no engine, no sandbox."""
 
 import json
 import runpy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,12 +62,12 @@ class _Mocks(pulumi.runtime.Mocks):
         return dict(args.args), None
 
 
-def declared(stack: str = "local") -> list[Declared]:
-    """In the order of the program, as far as that is fixed."""
+def declared(model_server: Mapping[str, object]) -> list[Declared]:
+    """With these settings of the model server changed; in no fixed order."""
     mocks = _Mocks()
-    file = PACKAGE_ROOT / "stacks" / f"Pulumi.{stack}.yaml"
-    config = YAML(typ="safe").load(file)["config"]
-    pulumi.runtime.set_mocks(mocks, project="moe-serving", stack=stack, preview=False)
+    config = YAML(typ="safe").load(PACKAGE_ROOT / "stacks" / "Pulumi.local.yaml")["config"]
+    config["moe-serving:model_server"] |= model_server
+    pulumi.runtime.set_mocks(mocks, project="moe-serving", stack="local", preview=False)
     pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
     program = str(PACKAGE_ROOT / "__main__.py")
     # Waits until everything is declared.

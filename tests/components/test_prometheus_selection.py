@@ -15,7 +15,15 @@ from tests.components.prometheus_selection import KINDS, LabelSelector, Selectio
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*")
 
-STACKS = ("local", "prod")
+STACKS: Mapping[str, Mapping[str, object]] = {
+    "an engine on one node": {},
+    "an engine across nodes": {
+        "image": f"registry.example.com/vllm-efa@sha256:{'5' * 64}",
+        "engine": {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"},
+    },
+}
+"""What of stack `local`'s model server is changed; a further kind of monitor is a further line."""
+
 LABELS = {"app": "moe", "tier": "gpu"}
 
 OF_THE_GPU_OPERATOR: dict[str, str] = {
@@ -29,7 +37,7 @@ OF_THE_GPU_OPERATOR: dict[str, str] = {
 
 @cache
 def program(stack: str) -> list[Declared]:
-    return declared(stack)
+    return declared(STACKS[stack])
 
 
 def of_kind(stack: str, *kinds: str) -> list[Declared]:
@@ -101,6 +109,7 @@ def test_prometheus_selects_all_that_the_program_declares(stack: str) -> None:
     selection = Selection.of_chart(values_of(stack, "monitoring"), release="another-name")
     objects = of_kind(stack, *KINDS)
     assert {each.kind for each in objects} >= {"PrometheusRule", "ServiceMonitor"}
+    assert stack != "an engine across nodes" or "PodMonitor" in {each.kind for each in objects}
     for each in objects:
         around = namespace_labels(stack, each.namespace)
         assert selection.selects(each.kind, each.labels, around), f"{each.kind} {each.name}"
