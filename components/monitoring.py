@@ -15,6 +15,8 @@ from stacks.settings.charts import ChartSettings
 RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
 """Prometheus selects the monitors and rules that carry this label, in every namespace."""
 
+_SELECTED = ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
+
 NAMESPACE = "monitoring"
 DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE = "grafana_dashboard", "1"
 """Grafana's sidecar loads the ConfigMaps that carry this label."""
@@ -78,9 +80,8 @@ def values(settings: ChartSettings) -> dict[str, Any]:
         "prometheus": {
             "prometheusSpec": {
                 "retention": "15d",
-                "ruleSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "serviceMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "podMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
+                # What the chart selects by itself has differed between its versions.
+                **{f"{kind}Selector": {"matchLabels": dict(RELEASE_LABEL)} for kind in _SELECTED},
             }
         },
     }

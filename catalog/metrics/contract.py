@@ -60,6 +60,20 @@ def read(
     return series, list(dict.fromkeys(reader.problems))
 
 
+def names(expression: str) -> set[str]:
+    """Names of all series that the expression reads."""
+    found: set[str] = set()
+
+    def visit(node: promql.Expr) -> None:
+        if isinstance(node, promql.VectorSelector) and node.name:
+            found.add(node.name)
+        elif isinstance(node, promql.MatrixSelector) and node.vector_selector.name:
+            found.add(node.vector_selector.name)
+
+    promql.walk(promql.parse(expression), visit)
+    return found
+
+
 class _Reader:
     def __init__(self, known: Mapping[str, Series]) -> None:
         self.problems: list[str] = []
@@ -149,8 +163,9 @@ class _Reader:
             return Series(_certain_labels(arguments[0]), unit="0 or 1")
         if function in ("label_replace", "label_join"):
             sources = [arguments[3]] if function == "label_replace" else arguments[3:]
-            self._has(inner, {each.val for each in sources if each.val}, what)
-            inner = replace(inner, labels=inner.labels | {arguments[1].val})
+            target = arguments[1].val
+            self._has(inner, {each.val for each in sources} - {"", target}, what)
+            inner = replace(inner, labels=inner.labels | {target})
         if function in ("scalar", "time"):
             return None
         if function in _KEEP_ALL:

@@ -80,6 +80,11 @@ class Project:
         program = self.folder / "__main__.py"
         program.write_text(f"{program.read_text()}\n{text}")
 
+    def with_keda(self) -> None:
+        """KEDA runs too from here on, and its chart is there: for stacks with autoscaling."""
+        sandbox = start(SilentReporter(), SandboxPaths(self.folder), keda=True)
+        write_charts(sandbox.paths.charts, sandbox.tools)
+
     def restore(self) -> None:
         """Undo every edit."""
         for name in PROGRAM:

@@ -161,6 +161,32 @@ def test_engines_go_up_and_roll_without_a_free_gpu(
     eventually(lambda: all_ready(project, count))
     assert not names(project) & before
 
+    up_with(project, replicas=1)
+    eventually(lambda: all_ready(project, 1))
+
+
+def test_an_engine_is_locked_down_and_spread(project: Project) -> None:
+    up_with(project, replicas=1)
+    eventually(lambda: all_ready(project, 1))
+    (pod,) = pods(project)
+    spec = pod["spec"]
+    assert spec["enableServiceLinks"] is False
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["priority"] == 100_000
+    (spread,) = spec["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    (container,) = spec["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+    policies = "/apis/networking.k8s.io/v1/namespaces/model-serving/networkpolicies"
+    (policy,) = project.kube.items(policies)
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = policy["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [8000]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
 
 def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
     across_nodes: Project,
