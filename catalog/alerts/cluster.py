@@ -63,8 +63,8 @@ def _engines_missing(served: Served) -> list[Alert]:
                 severity="critical",
                 summary="A model server has no engine that is ready.",
                 description=(
-                    f"No engine of {served.model_name} in {{{{ $labels.namespace }}}} has been"
-                    f" ready for {minutes}: nobody is served."
+                    f"No engine of {served.model_name} in {served.namespace} has been ready for"
+                    f" {minutes}: nobody is served."
                 ),
             )
         )

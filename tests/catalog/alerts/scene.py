@@ -32,10 +32,12 @@ def alerts() -> dict[str, Alert]:
     return {alert.name: alert for group in groups() for alert in group.alerts}
 
 
-def rules_file(folder: Path) -> Path:
+def rules_file(folder: Path, rules: list[RuleGroup] | None = None) -> Path:
+    """All groups, or `rules`, as a rule file."""
     path = folder / "rules.yaml"
     # JSON is YAML.
-    path.write_text(json.dumps({"groups": [group.as_dict(RUNBOOK_URL) for group in groups()]}))
+    content = {"groups": [group.as_dict(RUNBOOK_URL) for group in rules or groups()]}
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -45,11 +47,21 @@ def series(name: str, labels: dict[str, str], values: str) -> dict[str, str]:
     return {"series": f"{name}{{{selector}}}", "values": values}
 
 
+def counter(*legs: tuple[float, int]) -> str:
+    """Values of a counter from 0 on: in each leg it grows by so much at each of so many steps."""
+    value, parts = 0.0, ["0"]
+    for growth, steps in legs:
+        parts.append(f"{value + growth:g}+{growth:g}x{steps - 1}")
+        value += growth * steps
+    return " ".join(parts)
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Series at one-minute steps; minutes at which `alert` is quiet, and one at which it fires.
+    """Series at steps of `step_min`; minutes at which `alert` is quiet, and one at which it fires.
 
-    `labels` and `description` are those of the firing alert, and all of them.
+    Rules are evaluated at every step. `labels` and `description` are those of the firing alert,
+    and all of them.
     """
 
     alert: str
@@ -58,6 +70,7 @@ class Scene:
     firing_min: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    step_min: int = 1
 
 
 def play(scene: Scene, promtool: Path, folder: Path) -> None:
@@ -65,14 +78,25 @@ def play(scene: Scene, promtool: Path, folder: Path) -> None:
     if scene.firing_min is not None:
         expectations.append(_expectation(scene, scene.firing_min, firing=True))
     test = {
-        "interval": "1m",
         "input_series": scene.input_series,
         "alert_rule_test": expectations,
     }
+    run(test, promtool, folder, step_min=scene.step_min)
+
+
+def run(
+    test: dict[str, Any],
+    promtool: Path,
+    folder: Path,
+    *,
+    step_min: int = 1,
+    rules: list[RuleGroup] | None = None,
+) -> None:
+    """One test group of promtool's, against all groups or `rules`."""
     tests = {
-        "rule_files": [str(rules_file(folder))],
-        "evaluation_interval": "1m",
-        "tests": [test],
+        "rule_files": [str(rules_file(folder, rules))],
+        "evaluation_interval": f"{step_min}m",
+        "tests": [{"interval": f"{step_min}m", **test}],
     }
     file = folder / "test.yaml"
     file.write_text(json.dumps(tests))

@@ -8,11 +8,13 @@ import pytest
 
 from catalog.alerts import Alert
 from components.monitoring import dcgm_collectors
-from tests.catalog.alerts import test_gpu, test_probe, test_vllm
+from tests.catalog.alerts import test_cluster, test_gpu, test_probe, test_slo, test_vllm
 from tests.catalog.alerts.scene import Scene, alerts, groups, rules_file
 
 SCENES: list[Scene] = [
-    scene for module in (test_vllm, test_probe, test_gpu) for scene in module.SCENES.values()
+    scene
+    for module in (test_vllm, test_slo, test_probe, test_gpu, test_cluster)
+    for scene in module.SCENES.values()
 ]
 
 
