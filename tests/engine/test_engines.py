@@ -199,9 +199,9 @@ def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
 
     # Alerts know them by their names.
     served = replace(reading.from_file("local").served(0), spans_nodes=True)
-    names = {pod["metadata"]["name"] for pod in (leader, worker)}
-    assert {name for name in names if selects(served.pods, name)} == names
-    assert {name for name in names if selects(served.answering_pods, name)} == {ready}
+    both = {pod["metadata"]["name"] for pod in (leader, worker)}
+    assert {name for name in both if selects(served.pods, name)} == both
+    assert {name for name in both if selects(served.answering_pods, name)} == {ready}
 
     # A worker that outlives its leader's drain, and no longer.
     sleeps = {
@@ -250,8 +250,8 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(project: Proj
     )
     assert monitors == []
     (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
-    names = [group["name"] for group in rule["spec"]["groups"]]
-    assert names == ["probe.rules", "gpu.rules", "cluster.rules"]
+    groups = [group["name"] for group in rule["spec"]["groups"]]
+    assert groups == ["probe.rules", "gpu.rules", "cluster.rules"]
     eventually(lambda: all_ready(project, 1))
     (pod,) = pods(project)
     assert selects(reading.from_file("local").served(0).pods, pod["metadata"]["name"])
