@@ -37,16 +37,18 @@ SCENES = {
     ),
     "one engine of two is ready, then both": Scene(
         "ModelServerEnginesMissing",
-        [ready(LEADERS[0], "1x60"), ready(LEADERS[1], "0x40 1x20"), ready(WORKER, "1x60")],
-        quiet_min=(29, 45),
-        firing_min=35,
+        [ready(LEADERS[0], "1x90"), ready(LEADERS[1], "0x70 1x20"), ready(WORKER, "1x90")],
+        quiet_min=(59, 75),
+        firing_min=65,
         labels={"namespace": "m"},
-        description="1 of 2 engines of mixtral in m have been ready for 30 minutes.",
+        description=(
+            "1 of 2 engines of mixtral in m are ready, and have been too few for 60 minutes."
+        ),
     ),
-    "a rollout takes one engine away for twenty minutes": Scene(
+    "a rollout takes one engine after the other away for 25 minutes": Scene(
         "ModelServerEnginesMissing",
-        [ready(LEADERS[0], "1x60"), ready(LEADERS[1], "1x10 0x20 1x30")],
-        quiet_min=(25, 31, 45),
+        [ready(LEADERS[0], "1x10 0x24 1x40"), ready(LEADERS[1], "1x35 0x24 1x15")],
+        quiet_min=(45, 59, 70),
     ),
     "a worker finds no node, then finds one": Scene(
         "EngineUnschedulable",
