@@ -74,39 +74,32 @@ class Scene:
 
 
 def play(scene: Scene, promtool: Path, folder: Path) -> None:
-    expectations = [_expectation(scene, minute, firing=False) for minute in scene.quiet_min]
-    if scene.firing_min is not None:
-        expectations.append(_expectation(scene, scene.firing_min, firing=True))
-    test = {
-        "input_series": scene.input_series,
-        "alert_rule_test": expectations,
-    }
-    run(test, promtool, folder, step_min=scene.step_min)
+    run_promtool(promtool, rules_file(folder), [unit_test(scene)], f"{scene.step_min}m")
 
 
-def run(
-    test: dict[str, Any],
-    promtool: Path,
-    folder: Path,
-    *,
-    step_min: int = 1,
-    rules: list[RuleGroup] | None = None,
-) -> None:
-    """One test group of promtool's, against all groups or `rules`."""
-    tests = {
-        "rule_files": [str(rules_file(folder, rules))],
-        "evaluation_interval": f"{step_min}m",
-        "tests": [{"interval": f"{step_min}m", **test}],
-    }
-    file = folder / "test.yaml"
-    file.write_text(json.dumps(tests))
+def run_promtool(promtool: Path, rules: Path, tests: list[dict[str, Any]], interval: str) -> None:
+    file = rules.with_name("test.yaml")
+    document = {"rule_files": [str(rules)], "evaluation_interval": interval, "tests": tests}
+    file.write_text(json.dumps(document))
     result = subprocess.run(
         [promtool, "test", "rules", file], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
+def unit_test(scene: Scene, unit: str = "m") -> dict[str, Any]:
+    """The scene for promtool; `unit` is what a minute of it takes, a minute or a second."""
+    expectations = [_expectation(scene, minute, unit, firing=False) for minute in scene.quiet_min]
+    if scene.firing_min is not None:
+        expectations.append(_expectation(scene, scene.firing_min, unit, firing=True))
+    return {
+        "interval": f"{scene.step_min}{unit}",
+        "input_series": scene.input_series,
+        "alert_rule_test": expectations,
+    }
+
+
+def _expectation(scene: Scene, minute: int, unit: str, *, firing: bool) -> dict[str, Any]:
     alert = alerts()[scene.alert]
     expected = {
         "exp_labels": {**scene.labels, "severity": alert.severity},
@@ -117,7 +110,7 @@ def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
         },
     }
     return {
-        "eval_time": f"{minute}m",
+        "eval_time": f"{minute}{unit}",
         "alertname": scene.alert,
         "exp_alerts": [expected] if firing else [],
     }

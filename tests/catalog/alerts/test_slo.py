@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from catalog.alerts import slo
 from catalog.alerts.slo import SloThresholds
-from tests.catalog.alerts.scene import Scene, counter, play, run, series
+from tests.catalog.alerts.scene import Scene, counter, play, rules_file, run_promtool, series
 
 MODEL = {"namespace": "m", "model_name": "mixtral"}
 POD = {**MODEL, "pod": "p", "engine": "0"}
@@ -83,8 +83,8 @@ SCENES = {
     ),
     "as many first tokens are late as may be": Scene(
         "FirstTokenSLOBurnsSlowly",
-        first_tokens(counter((300, 1000)), counter((286, 1000))),
-        quiet_min=(60, 1500, 4990),
+        first_tokens(counter((300, 300)), counter((286, 300))),
+        quiet_min=(60, 700, 1490),
         step_min=5,
     ),
     "one request in fifty fails for an hour after six good ones, then none": Scene(
@@ -123,8 +123,8 @@ SCENES = {
     ),
     "one in ten thousand fails": Scene(
         "AvailabilitySLOBurnsSlowly",
-        requests(counter((9999, 1000)), counter((1, 1000))),
-        quiet_min=(60, 1500, 4990),
+        requests(counter((9999, 300)), counter((1, 300))),
+        quiet_min=(60, 700, 1490),
         step_min=5,
     ),
 }
@@ -146,14 +146,16 @@ def test_both_kinds_of_failure_count_once_against_all_requests(
     promtool: Path, tmp_path: Path
 ) -> None:
     test = {
+        "interval": "1m",
         "input_series": requests(counter((97, 10)), counter((1, 10)), counter((2, 10))),
         "promql_expr_test": [_percent("model:vllm_failed_requests:ratio_rate5m", 3)],
     }
-    run(test, promtool, tmp_path)
+    run_promtool(promtool, rules_file(tmp_path), [test], "1m")
 
 
 def test_without_requests_nothing_is_recorded(promtool: Path, tmp_path: Path) -> None:
     test = {
+        "interval": "1m",
         "input_series": [*first_tokens("7x20", "3x20"), *requests("7x20", "3x20", "3x20")],
         "promql_expr_test": [
             {"expr": f"model:{level}:ratio_rate{window}", "eval_time": "15m", "exp_samples": []}
@@ -161,7 +163,7 @@ def test_without_requests_nothing_is_recorded(promtool: Path, tmp_path: Path) ->
             for window in ("5m", "3d")
         ],
     }
-    run(test, promtool, tmp_path)
+    run_promtool(promtool, rules_file(tmp_path), [test], "1m")
 
 
 # prometheus_client writes 1.0, Prometheus 3 makes it so of what others write, Go's client writes 1.
@@ -176,10 +178,12 @@ def test_the_bucket_is_found_however_its_edge_is_written(
         for other in ("0.1", "100.0", "+Inf")
     ]
     test = {
+        "interval": "1m",
         "input_series": [*first_tokens(counter((100, 10)), counter((75, 10)), le), *others],
         "promql_expr_test": [_percent("model:vllm_late_first_tokens:ratio_rate5m", 25)],
     }
-    run(test, promtool, tmp_path, rules=[slo.group(SloThresholds(ttft_s=edge_s))])
+    rules = rules_file(tmp_path, [slo.group(SloThresholds(ttft_s=edge_s))])
+    run_promtool(promtool, rules, [test], "1m")
 
 
 def test_an_objective_under_which_a_page_could_never_fire_is_refused() -> None:
