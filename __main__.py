@@ -6,6 +6,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.alerts import Alerts, AlertsArgs
 from components.cluster import Cluster, ClusterArgs
+from components.efa_exporter import EfaExporter, EfaExporterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
 from components.keda import Keda, KedaArgs
@@ -87,6 +88,11 @@ if settings.model_server.nodes_per_engine > 1:
         in_cluster(monitoring.release),
     )
     operators.append(groups.release)
+    EfaExporter(
+        "efa-exporter",
+        EfaExporterArgs(settings.model_server.image, gpus.tolerations()),
+        in_cluster(monitoring.release, gpu_nodes.node_group),
+    )
 if settings.model_server.autoscaling is not None:
     keda = Keda("keda", KedaArgs(settings.charts), in_cluster(monitoring.release))
     operators.append(keda.release)

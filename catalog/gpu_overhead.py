@@ -6,6 +6,7 @@ vLLM measures it while it starts, with a step of `max_num_batched_tokens` tokens
 
 from dataclasses import dataclass
 
+from catalog import gpu_weights
 from catalog.assumptions import Assumptions
 from catalog.instance_types import GIB
 from catalog.models import Model
@@ -30,6 +31,7 @@ def overhead_gib(
     return (
         non_torch_gib(layout, assumptions)
         + activations_gib(model, layout, stage, step, assumptions)
+        + gpu_weights.eplb_buffer_gib(model, layout)
         + assumptions.cuda_graphs_gib
     )
 

@@ -53,6 +53,14 @@ def stage_weights_gib(model: Model, layout: ParallelLayout, stage: int) -> float
     return (layers * matrices * model.bytes_per_parameter + sixteen_bits * SIXTEEN_BITS) / GIB
 
 
+def eplb_buffer_gib(model: Model, layout: ParallelLayout) -> float:
+    """Experts of one layer on their way between ranks (eplb_state.py: expert_buffer)."""
+    if not layout.expert_parallel:
+        return 0
+    parameters = _experts_per_gpu(model, layout) * model.expert_parameters
+    return parameters * model.bytes_per_parameter / GIB
+
+
 def _kv_heads_per_gpu(model: Model, tensor_parallel_size: int) -> int:
     return math.ceil(model.kv_heads / tensor_parallel_size)
 

@@ -207,13 +207,15 @@ def what_would_fit(fit: MemoryFit, gpu_memory_utilization: float) -> list[str]:
                 max_num_seqs=fit.step.max_num_seqs,
             )
             if alternative.fits:
-                fixes.append(_as_fix(alternative))
+                fixes.append(_as_fix(alternative, fit.layout))
                 break
     return fixes
 
 
-def _as_fix(fit: MemoryFit) -> str:
+def _as_fix(fit: MemoryFit, was: ParallelLayout) -> str:
     sizes = f"tensor_parallel_size {fit.layout.tensor_parallel_size}"
+    if was.expert_parallel:
+        sizes += " and no expert parallelism"
     nodes = fit.layout.pipeline_parallel_size
     where = f"{nodes} nodes of {fit.instance_type.name}" if nodes > 1 else fit.instance_type.name
     return f"{where} with {sizes} ({fit.sequences:.0f} sequences)"

@@ -64,7 +64,7 @@ class EnginePod:
                 enable_service_links=False,
                 priority_class_name=self.priority_class,
                 node_selector=dict(gpu_nodes.NODE_SELECTOR),
-                tolerations=[_toleration(each) for each in self.tolerations],
+                tolerations=[toleration(each) for each in self.tolerations],
                 topology_spread_constraints=[self._over_nodes()],
                 termination_grace_period_seconds=self.termination_s,
                 security_context=core.v1.PodSecurityContextArgs(
@@ -151,10 +151,10 @@ def from_secret(variable: str, secret: str, key: str) -> core.v1.EnvVarArgs:
     )
 
 
-def _toleration(toleration: Mapping[str, str]) -> core.v1.TolerationArgs:
+def toleration(wanted: Mapping[str, str]) -> core.v1.TolerationArgs:
     return core.v1.TolerationArgs(
-        key=toleration["key"],
-        operator=toleration["operator"],
-        value=toleration.get("value"),
-        effect=toleration["effect"],
+        key=wanted["key"],
+        operator=wanted["operator"],
+        value=wanted.get("value"),
+        effect=wanted["effect"],
     )

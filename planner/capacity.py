@@ -22,6 +22,9 @@ PRECISION = 1.03
 LEAST_RATE_SHARE = 1 / 256
 """Of what the engine carries when it never rests: who misses there misses when alone."""
 
+MOST_RATE_SHARE = 8
+"""Who meets a target there may turn requests away, or has a target that asks for nothing."""
+
 BURSTS_WANTED = 20
 LEAST_REQUESTS = 50_000
 MOST_REQUESTS = 300_000
@@ -87,25 +90,29 @@ def requests_of_a_run(workload: Workload, engine_requests_per_s: float) -> int:
 def largest_rate(
     run: Run, target: Target, *, busy_per_s: float, tried: Callable[[], None] = lambda: None
 ) -> Capacity:
-    """Search from `busy_per_s` down to a rate that meets, then between it and one that misses."""
-    misses_at, beyond = None, None
+    """Search from `busy_per_s` for a rate that meets and one that misses, then between them."""
+    meets: tuple[float, Simulated] | None = None
+    misses: tuple[float, Simulated] | None = None
     rate = busy_per_s
-    while True:
-        found = run(rate)
-        tried()
-        if not target.misses(found):
-            break
-        misses_at, beyond = rate, found
-        rate /= 2
-        if rate < busy_per_s * LEAST_RATE_SHARE:
-            return Capacity(0.0, found, found)
-    meets_at, at = rate, found
-    while misses_at is not None and misses_at > meets_at * PRECISION:
-        rate = (misses_at * meets_at) ** 0.5
+    while meets is None or misses is None:
         found = run(rate)
         tried()
         if target.misses(found):
-            misses_at, beyond = rate, found
+            misses = rate, found
+            rate /= 2
         else:
-            meets_at, at = rate, found
-    return Capacity(meets_at, at, beyond)
+            meets = rate, found
+            rate *= 2
+        if rate < busy_per_s * LEAST_RATE_SHARE:
+            return Capacity(0.0, found, found)
+        if rate > busy_per_s * MOST_RATE_SHARE:
+            return Capacity(rate / 2, found, None)
+    while misses[0] > meets[0] * PRECISION:
+        rate = (misses[0] * meets[0]) ** 0.5
+        found = run(rate)
+        tried()
+        if target.misses(found):
+            misses = rate, found
+        else:
+            meets = rate, found
+    return Capacity(*meets, beyond=misses[1])

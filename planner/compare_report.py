@@ -44,7 +44,8 @@ def notes(found: Sequence[Row]) -> list[str]:
     if unknown:
         sentences.append(
             f"fit, but nothing says how fast: {', '.join(unknown)}; --measured LAYOUT=PATH or"
-            " --assume-layout LAYOUT=VALUES plans one, --assume-scaling the tensor parallel ones"
+            " --assume-layout LAYOUT=VALUES plans one, --assume-scaling the tensor parallel ones of"
+            " the instance type that was measured"
         )
     if too_large:
         sentences.append(f"do not fit: {', '.join(too_large)}")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from catalog import memory_fit, node_capacity
+from catalog import batch_size, memory_fit, node_capacity, sequence_length
 from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
 from catalog.instance_types import GpuInstanceType, instance_type
 from catalog.memory_fit import MemoryFit
@@ -117,9 +117,8 @@ class Deployment:
         found: list[tuple[str, object, str]] = [
             (each.parameter, each.value, each.allowed) for each in refusals(self.model, layout)
         ]
-        if self.max_model_len > self.model.context_tokens:
-            allowed = f"up to {self.model.context_tokens}, the context of {self.model.name}"
-            found.append(("max_model_len", self.max_model_len, allowed))
+        if (longest := sequence_length.refusal(self.model, self.max_model_len)) is not None:
+            found.append(("max_model_len", self.max_model_len, longest))
         if self.gpus_per_pod > node.gpu_count:
             most = node.gpu_count // layout.tensor_parallel_size
             allowed = f"up to {most} beside tensor_parallel_size {layout.tensor_parallel_size}"
@@ -136,9 +135,9 @@ class Deployment:
                 f" {node_capacity.cpus_for_pods(node)} cores, what a pod can have of {node.name}"
             )
             found.append(("model", f"{self.pod.memory_gib} GiB, {self.pod.cpu} cores", allowed))
-        if self.max_num_batched_tokens <= self.max_num_seqs:
-            allowed = f"more than max_num_seqs {self.max_num_seqs}: prompts get what is left"
-            found.append(("max_num_batched_tokens", self.max_num_batched_tokens, allowed))
+        step = batch_size.refusal(self.max_num_batched_tokens, self.max_num_seqs)
+        if step is not None:
+            found.append(("max_num_batched_tokens", self.max_num_batched_tokens, step))
         return found
 
     @property

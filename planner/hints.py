@@ -51,7 +51,7 @@ def _steps(plan: Plan) -> Iterator[str]:
 
 
 def _simulation(plan: Plan) -> Iterator[str]:
-    found, workload = plan.simulated, plan.request.workload
+    found = plan.simulated
     if found is None:
         return
     if plan.request.target.near(found):
@@ -60,7 +60,5 @@ def _simulation(plan: Plan) -> Iterator[str]:
         yield (
             f"the KV cache runs full: {found.preemptions} preemptions of {found.requests} requests"
         )
-    if workload.burst_factor > 1:
-        bursts = found.window_s * workload.burst_time_share / workload.burst_s
-        if bursts < FEW_BURSTS:
-            yield f"only about {bursts:.0f} bursts were simulated: raise --requests"
+    if plan.bursts < FEW_BURSTS:
+        yield f"only about {plan.bursts:.0f} bursts were simulated: raise --requests"

@@ -38,6 +38,7 @@ _INK, _GREY, _PALE = "#222222", "#6B6B6B", "#E4E4E4"
 _SIGNS = {
     Verdict.MEETS: ("MET", _BLUE),
     Verdict.MISSES: ("NOT MET", _VERMILION),
+    Verdict.CANNOT_TELL: ("CANNOT TELL", _VERMILION),
     Verdict.DOES_NOT_FIT: ("DOES NOT FIT", _VERMILION),
 }
 _LINES = (

@@ -31,6 +31,9 @@ from planner.workload import DEFAULT_BURST_S, Workload
 MOST_REPLICAS = 64
 """The most that `model_server.replicas` may be."""
 
+LEAST_BURSTS = 5
+"""With fewer of them in a simulation, chance decides whether a target that holds means anything."""
+
 RUNS_EXPECTED = 10
 """Simulations of a search, about."""
 
@@ -45,6 +48,7 @@ def no_progress(what: str, done: int, total: int) -> None:
 class Verdict(StrEnum):
     MEETS = "meets"
     MISSES = "misses"
+    CANNOT_TELL = "cannot_tell"
     DOES_NOT_FIT = "does_not_fit"
 
 
@@ -116,8 +120,22 @@ class Plan:
     def verdict(self) -> Verdict:
         if not self.fit.fits:
             return Verdict.DOES_NOT_FIT
-        met = self.replicas is not None and not self.misses
-        return Verdict.MEETS if met else Verdict.MISSES
+        if self.replicas is None or self.misses:
+            return Verdict.MISSES
+        return Verdict.CANNOT_TELL if self.bursts < LEAST_BURSTS else Verdict.MEETS
+
+    @property
+    def bursts(self) -> float:
+        """As many as are expected in the simulated time; infinite where the traffic has none."""
+        workload = self.request.workload
+        if workload.burst_factor == 1 or self.simulated is None:
+            return math.inf
+        return self.simulated.window_s * workload.burst_time_share / workload.burst_s
+
+    @property
+    def requests_for_bursts(self) -> int:
+        """How many requests a run needs to show LEAST_BURSTS of them."""
+        return math.ceil(self.requests_of_a_run * LEAST_BURSTS / self.bursts)
 
     @property
     def nodes(self) -> int | None:

@@ -85,6 +85,11 @@ def verdict(plan: Plan) -> str:
             return f"does not fit: {short:.1f} GiB a GPU are missing"
         case Verdict.MEETS:
             return f"meets the target with {_engines(plan)}"
+        case Verdict.CANNOT_TELL:
+            return (
+                f"cannot tell: about {plan.bursts:.1f} bursts of {plan.request.burst_s:g} s were"
+                f" simulated; ask for --requests {plan.requests_for_bursts} or more"
+            )
         case Verdict.MISSES if plan.replicas is None:
             return f"no number of engines meets the target: {'; '.join(plan.why_not)}"
         case Verdict.MISSES:

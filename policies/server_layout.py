@@ -1,4 +1,4 @@
-"""The GPUs of an engine are cut in a way that vLLM can make of its model.
+"""The GPUs of an engine are cut in a way that vLLM can make of its model, and so are its steps.
 
 What it can is `catalog.parallel_layout`'s, which the settings ask too. vLLM itself refuses
 these when a pod starts, on nodes that are paid for by then; only an unbalanced set of experts
@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from pulumi_policy import ResourceValidationPolicy, Severity
 
+from catalog import batch_size
 from catalog.models import Model
 from catalog.parallel_layout import Refusal, refusals
 from policies.llm_servers import llm_servers
@@ -19,6 +20,8 @@ from policies.vllm_flags import (
     EPLB,
     EPLB_CONFIG,
     EXPERT_PARALLEL,
+    MAX_NUM_BATCHED_TOKENS_FLAG,
+    MAX_NUM_SEQS_FLAG,
     PIPELINE_PARALLEL,
     REDUNDANT_EXPERTS,
     VllmFlags,
@@ -40,6 +43,8 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
         with review.reading(container.place):
             if isinstance(flags, VllmFlags) and not _is_balanced(review, container.place, flags):
                 continue
+            if isinstance(flags, VllmFlags):
+                _check_batch(review, container.place, flags)
             if (model := flags.model()) is not None:
                 _check_layout(review, container.place, flags, model)
 
@@ -73,6 +78,20 @@ def _is_balanced(review: Review, place: Place, flags: VllmFlags) -> bool:
         )
         return False
     return True
+
+
+def _check_batch(review: Review, place: Place, flags: VllmFlags) -> None:
+    if flags.visible(MAX_NUM_BATCHED_TOKENS_FLAG) is None:
+        return
+    step = flags.step()
+    allowed = batch_size.refusal(step.max_num_batched_tokens, step.max_num_seqs)
+    if allowed is not None:
+        review.refuse(
+            place,
+            found=f"--{MAX_NUM_BATCHED_TOKENS_FLAG} {step.max_num_batched_tokens}",
+            allowed=allowed,
+            fix=f"raise it, or lower --{MAX_NUM_SEQS_FLAG}",
+        )
 
 
 def _check_layout(review: Review, place: Place, flags: ServerFlags, model: Model) -> None:

@@ -24,8 +24,8 @@ EPLB_CONFIG = "eplb-config"
 REDUNDANT_EXPERTS = "num_redundant_experts"
 GPU_MEMORY_UTILIZATION = "gpu-memory-utilization"
 MAX_MODEL_LEN = "max-model-len"
-_MAX_NUM_SEQS = "max-num-seqs"
-_MAX_NUM_BATCHED_TOKENS = "max-num-batched-tokens"
+MAX_NUM_SEQS_FLAG = "max-num-seqs"
+MAX_NUM_BATCHED_TOKENS_FLAG = "max-num-batched-tokens"
 NODES = "nnodes"
 NODE_RANK = "node-rank"
 HEADLESS = "headless"
@@ -48,8 +48,8 @@ _NAMES = FlagNames(
         EPLB_CONFIG,
         GPU_MEMORY_UTILIZATION,
         MAX_MODEL_LEN,
-        _MAX_NUM_SEQS,
-        _MAX_NUM_BATCHED_TOKENS,
+        MAX_NUM_SEQS_FLAG,
+        MAX_NUM_BATCHED_TOKENS_FLAG,
         NODES,
         NODE_RANK,
         HEADLESS,
@@ -123,10 +123,10 @@ class VllmFlags(ServerFlags):
         )
 
     def step(self) -> Step:
-        return Step(
-            self.visible_number(_MAX_NUM_BATCHED_TOKENS, MAX_NUM_BATCHED_TOKENS),
-            self.visible_number(_MAX_NUM_SEQS, MAX_NUM_SEQS),
-        )
+        """Without a number of tokens vLLM takes as many as sequences, where its own is less."""
+        sequences = self.visible_number(MAX_NUM_SEQS_FLAG, MAX_NUM_SEQS)
+        usual = max(MAX_NUM_BATCHED_TOKENS, sequences)
+        return Step(self.visible_number(MAX_NUM_BATCHED_TOKENS_FLAG, usual), sequences)
 
     def is_catalogued_layout(self) -> bool:
         """Whether `layout` says all: it knows no context parallelism."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import annotated_types
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -174,9 +176,23 @@ def _shown(value: object) -> str:
 
 
 def _allowed(details: ErrorDetails) -> str:
+    place = located(details["loc"])
     text = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
-    description = located(details["loc"]).description
-    return f"{text}. {description}" if description else text
+    if details["type"] in ("greater_than_equal", "less_than_equal"):
+        text = _range(place.field) or text
+    return f"{text}. {place.description}" if place.description else text
+
+
+def _range(field: FieldInfo | None) -> str | None:
+    """Both bounds, where pydantic would name the one that the value broke; as policies do."""
+    bounds = dict[type, Any]()
+    for constraint in field.metadata if field else ():
+        match constraint:
+            case annotated_types.Ge(ge=bound) | annotated_types.Le(le=bound):
+                bounds[type(constraint)] = bound
+    if len(bounds) < 2:
+        return None
+    return f"{bounds[annotated_types.Ge]:g} to {bounds[annotated_types.Le]:g}"
 
 
 def _what_is_wanted(location: tuple[str | int, ...]) -> str:

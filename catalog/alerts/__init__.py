@@ -1,7 +1,9 @@
 """The alerts, one module a group; each group's thresholds are beside its rules."""
 
-from catalog.alerts import cluster, gpu, probe, slo, vllm
+from catalog.alerts import cluster, efa, gpu, probe, slo, vllm
 from catalog.alerts.cluster import ClusterThresholds
+from catalog.alerts.efa import EfaThresholds
+from catalog.alerts.gpu import GpuThresholds
 from catalog.alerts.rule import Alert, Recording, RuleGroup
 from catalog.alerts.served import Served
 from catalog.alerts.slo import SloThresholds
@@ -20,11 +22,21 @@ class Thresholds(Section):
     """Service levels of vLLM engines."""
     cluster: ClusterThresholds = ClusterThresholds()
     """Alerts on nodes and pods."""
+    gpu: GpuThresholds = GpuThresholds()
+    """Alerts from DCGM's metrics."""
+    efa: EfaThresholds = EfaThresholds()
+    """Alerts from EFA's counters, where an engine spans nodes."""
 
 
 def rule_groups(served: Served, thresholds: Thresholds) -> list[RuleGroup]:
     """The groups that make sense for what is served."""
-    groups = [probe.group(served), gpu.group(served), cluster.group(served, thresholds.cluster)]
+    groups = [
+        probe.group(served),
+        cluster.group(served, thresholds.cluster),
+        gpu.group(served, thresholds.gpu),
+    ]
     if served.engine_has_metrics:
         groups = [vllm.group(served, thresholds.vllm), slo.group(thresholds.slo), *groups]
+    if served.spans_nodes:
+        groups.append(efa.group(served, thresholds.efa))
     return groups

@@ -31,8 +31,9 @@ class VllmEngine(Section):
 
     kind: Literal["vllm"]
     """`vllm`"""
-    pipeline_parallel_size: Annotated[int, Field(ge=1, le=8)] = 1
-    """Stages of the model, each on a node of its own; more than one talk through EFA."""
+    pipeline_parallel_size: Annotated[int, Field(ge=1)] = 1
+    """Stages of the model, up to its layers, each on a node of its own; more than one talk
+    through EFA."""
     efa_installer: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")] | None = None
     """Version of the EFA installer in the image (EFA_INSTALLER_VERSION of vLLM's Dockerfile.efa);
     required where the engine spans nodes: the stock image has no EFA libraries."""

@@ -1,6 +1,6 @@
 """The served model."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -39,8 +39,8 @@ class ModelServerSettings(Section):
     the weights are uploaded."""
     autoscaling: Autoscaling | None = None
     """More engines under load; none: replicas stays as it is."""
-    tensor_parallel_size: Literal[1, 2, 4, 8]
-    """GPUs of one node that share each weight matrix."""
+    tensor_parallel_size: Annotated[int, Field(ge=1)]
+    """GPUs of one node that share each weight matrix; they divide the attention heads."""
     max_model_len: Annotated[int, Field(ge=1024)]
     """Longest prompt plus answer, in tokens."""
     min_full_length_sequences: Annotated[int, Field(ge=1)] = memory_fit.DEFAULT_MIN_SEQUENCES

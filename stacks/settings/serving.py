@@ -1,9 +1,11 @@
 """What the served model asks of its nodes, and they of it: checks across sections."""
 
 import math
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from catalog import (
+    batch_size,
     deepspeed_mii,
     efa_image,
     fit_in_words,
@@ -37,9 +39,18 @@ def check_engine(settings: "Settings") -> None:
     model = models.model(server.model)
     if isinstance(server.engine, DeepSpeedMiiEngine):
         _check_deepspeed_mii(settings)
+    elif (allowed := batch_size.refusal(*astuple(server.step))) is not None:
+        tokens = server.engine.max_num_batched_tokens
+        raise refused("model_server.engine.max_num_batched_tokens", tokens, allowed)
     for refusal in refusals(model, server.layout):
         raise _as_setting(refusal)
     node = _node(settings)
+    if server.tensor_parallel_size > node.gpu_count:
+        raise refused(
+            _KEYS["tensor_parallel_size"],
+            server.tensor_parallel_size,
+            f"up to {node.gpu_count}, the GPUs of {node.name}",
+        )
     if server.gpus_per_pod > node.gpu_count:
         raise refused(
             "model_server.engine.expert_parallel.data_parallel_size",
@@ -91,6 +102,15 @@ def check_memory(settings: "Settings") -> None:
 def check_room(settings: "Settings") -> None:
     """As many engines as are wanted fit on the most nodes there may be."""
     server, gpus = settings.model_server, settings.gpu_node_group
+    at_first = settings.engines_on(gpus.desired_nodes)
+    if server.nodes_per_engine > 1 and server.replicas > at_first:
+        raise refused(
+            "model_server.replicas",
+            server.replicas,
+            f"up to {at_first}: {server.nodes_per_engine} nodes each, on"
+            f" gpu_node_group.desired_nodes {gpus.desired_nodes}; with fewer, leaders of two"
+            " engines take nodes that the workers of both then wait for",
+        )
     most = settings.engines_on(gpus.max_nodes)
     if server.most_replicas <= most:
         return

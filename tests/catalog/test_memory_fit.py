@@ -97,8 +97,9 @@ def test_whole_experts_leave_the_same_cache_and_their_copies_less() -> None:
         return memory_fit(MIXTRAL_8X7B, P4DE, layout, max_model_len=4096).kv_tokens
 
     slices = memory_fit(MIXTRAL_8X7B, P4DE, TP8, max_model_len=4096)
-    # A whole expert's workspace is wider than a slice's.
-    assert tokens() == pytest.approx(slices.kv_tokens, rel=0.005)
+    # A whole expert's workspace is wider than a slice's, and EPLB has a buffer of an expert.
+    assert tokens() == pytest.approx(slices.kv_tokens, rel=0.011)
+    assert tokens() < slices.kv_tokens
     copies = 32 * MIXTRAL_8X7B.expert_parameters * 2
     assert tokens() - tokens(redundant_experts=8) == pytest.approx(copies / 16384, abs=1)
 

@@ -17,7 +17,10 @@ from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.reporter import SilentReporter
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "catalog", "components", "policies", "stacks")
+PROGRAM = (
+    *("Pulumi.yaml", "__main__.py"),
+    *("catalog", "components", "efa_exporter", "policies", "stacks"),
+)
 
 
 @dataclass
@@ -76,6 +79,11 @@ class Project:
         """Smuggle something past the settings, at the end of `__main__.py`."""
         program = self.folder / "__main__.py"
         program.write_text(f"{program.read_text()}\n{text}")
+
+    def with_keda(self) -> None:
+        """KEDA runs too from here on, and its chart is there: for stacks with autoscaling."""
+        sandbox = start(SilentReporter(), SandboxPaths(self.folder), keda=True)
+        write_charts(sandbox.paths.charts, sandbox.tools)
 
     def restore(self) -> None:
         """Undo every edit."""

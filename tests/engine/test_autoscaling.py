@@ -5,10 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.charts import write_charts
-from sandbox.lifecycle import start
-from sandbox.paths import SandboxPaths
-from sandbox.reporter import SilentReporter
 from tests.engine.conftest import Project
 from tests.engine.test_engines import DEPLOYMENT, SERVER, eventually, up
 from tests.sandbox.answering_prometheus import Prometheus
@@ -28,8 +24,7 @@ def prometheus() -> Iterator[Prometheus]:
 @pytest.fixture
 def scaled(project: Project, prometheus: Prometheus) -> Iterator[Project]:
     """One engine, and up to two; the program asks the test's own Prometheus."""
-    sandbox = start(SilentReporter(), SandboxPaths(project.folder), keda=True)
-    write_charts(sandbox.paths.charts, sandbox.tools)
+    project.with_keda()
     monitoring = project.folder / "components" / "monitoring.py"
     text = monitoring.read_text()
     assert _URL in text

@@ -170,6 +170,32 @@ def test_engines_go_up_and_roll_without_a_free_gpu(
     eventually(lambda: all_ready(project, count))
     assert not names(project) & before
 
+    up_with(project, replicas=1)
+    eventually(lambda: all_ready(project, 1))
+
+
+def test_an_engine_is_locked_down_and_spread(project: Project) -> None:
+    up_with(project, replicas=1)
+    eventually(lambda: all_ready(project, 1))
+    (pod,) = pods(project)
+    spec = pod["spec"]
+    assert spec["enableServiceLinks"] is False
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["priority"] == 100_000
+    (spread,) = spec["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    (container,) = spec["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+    policies = "/apis/networking.k8s.io/v1/namespaces/model-serving/networkpolicies"
+    (policy,) = project.kube.items(policies)
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = policy["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [8000]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
 
 def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
     across_nodes: Project,
@@ -226,6 +252,36 @@ def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+def test_efa_of_an_engine_across_nodes_is_watched(across_nodes: Project) -> None:
+    kube = across_nodes.kube
+    (daemon_set,) = (
+        found
+        for found in kube.items("/apis/apps/v1/namespaces/monitoring/daemonsets")
+        if found["metadata"]["name"] == "efa-exporter"
+    )
+    assert daemon_set["status"]["numberReady"] == 2
+    spec = daemon_set["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert container["image"] == EFA_IMAGE
+    assert not spec.get("hostNetwork")
+    assert not spec["automountServiceAccountToken"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    assert "nvidia.com/gpu" not in container["resources"]["limits"]
+
+    group = "/apis/monitoring.coreos.com/v1"
+    (prometheus,) = kube.items(f"{group}/prometheuses")
+    wanted = prometheus["spec"]["podMonitorSelector"]["matchLabels"]
+    (monitor,) = kube.items(f"{group}/namespaces/monitoring/podmonitors")
+    assert wanted.items() <= monitor["metadata"]["labels"].items()
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == container["ports"][0]["name"]
+    assert monitor["spec"]["selector"] == daemon_set["spec"]["selector"]
+    (rule,) = kube.items(f"{group}/prometheusrules")
+    assert "efa.rules" in {each["name"] for each in rule["spec"]["groups"]}
+
+
 def test_a_node_drain_takes_one_engine_at_a_time(project: Project) -> None:
     up_with(project, replicas=2)
 
@@ -251,7 +307,7 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(project: Proj
     assert monitors == []
     (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
     groups = [group["name"] for group in rule["spec"]["groups"]]
-    assert groups == ["probe.rules", "gpu.rules", "cluster.rules"]
+    assert groups == ["probe.rules", "cluster.rules", "gpu.rules"]
     eventually(lambda: all_ready(project, 1))
     (pod,) = pods(project)
     assert selects(reading.from_file("local").served(0).pods, pod["metadata"]["name"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def kill_engine(process: subprocess.Popen[str]) -> None:
     """With its plugins, which are in process groups of their own."""
     engine = psutil.Process(process.pid)
     for each in (engine, *engine.children(recursive=True)):
-        each.kill()
+        # One that ends with its parent may be gone by its turn.
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
     process.communicate()
 
 

@@ -41,8 +41,8 @@ def smuggle(project: Project, change: str) -> None:
         ),
         (
             "model_server",
-            {"gpu_memory_utilization": 0.99},
-            "model_server.gpu_memory_utilization: 0.99 is not allowed",
+            {"engine": {"kind": "vllm", "gpu_memory_utilization": 0.99}},
+            "model_server.engine.gpu_memory_utilization: 0.99 is not allowed; allowed: 0.5 to 0.95",
         ),
         ("model_server", {"memory_gib": 64}, "model_server.memory_gib: 64 is not allowed"),
         (

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from stacks import reading
@@ -12,6 +13,12 @@ from tests.stacks.drawn_settings import drawn_sections
 
 ENGINE_EXAMPLES = 15
 """Each costs a preview of some eight seconds; `tests/stacks` draws thousands without one."""
+
+
+@pytest.fixture
+def with_keda(project: Project) -> Project:
+    project.with_keda()
+    return project
 
 
 @given(sections=drawn_sections())
@@ -24,8 +31,9 @@ ENGINE_EXAMPLES = 15
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_accepted_combination_previews(
-    project: Project, sections: Mapping[str, Mapping[str, Any]]
+    with_keda: Project, sections: Mapping[str, Mapping[str, Any]]
 ) -> None:
+    project = with_keda
     project.restore()
     for name, values in sections.items():
         project.change(name, **values)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.conftest import Project
 from tests.engine.test_diffs import NEVER_TOUCHED, changes
+from tests.engine.test_engines import pods
 
 FOLDER = "mistralai/Mixtral-8x7B-Instruct-v0.1/eba92302a2861cdc0098cc54bc9f17cb2c47eb61"
 BUCKET = "moe-local-weights-123456789012"
@@ -35,7 +36,7 @@ def resources(project: Project, kind: str) -> list[dict[str, Any]]:
 
 
 def engine(project: Project) -> dict[str, Any]:
-    (pod,) = project.kube.items("/api/v1/namespaces/model-serving/pods")
+    (pod,) = pods(project)
     assert pod["status"]["phase"] == "Running"
     spec: dict[str, Any] = pod["spec"]
     return spec

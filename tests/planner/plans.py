@@ -51,7 +51,7 @@ def met_plan(*, measured: bool = False) -> Plan:
 
 @cache
 def bursty_plan() -> Plan:
-    return plan(request(throughput=ASSUMED, burst_factor=3.0, burst_s=20.0))
+    return plan(request(throughput=ASSUMED, burst_factor=3.0, burst_s=20.0, requests=12_000))
 
 
 @cache

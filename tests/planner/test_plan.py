@@ -12,12 +12,13 @@ from planner import report
 from planner.admission import admission_limits
 from planner.hints import hints
 from planner.lengths import Lengths
-from planner.plan import MOST_REPLICAS, PlanRequest, Verdict, plan
+from planner.plan import LEAST_BURSTS, MOST_REPLICAS, PlanRequest, Verdict, plan
 from planner.price import price_of
 from planner.simulated import Saturation
 from planner.simulation import simulate
 from planner.step_time import StepTime
 from planner.target import Target
+from planner.write_stack import WriteRefusedError, with_plan
 from tests.planner.plans import (
     LARGE_MIXTRAL,
     MEASURED,
@@ -278,3 +279,21 @@ def test_a_tight_kv_cache_saturates_first() -> None:
 def test_long_steps_saturate_compute_first() -> None:
     found = plan(request(target=Target(ttft_p99_s=5.0, itl_p99_s=0.1)))
     assert found.saturates_first is Saturation.COMPUTE
+
+
+def test_chance_is_no_verdict_where_hardly_a_burst_was_simulated() -> None:
+    found = plan(request(burst_factor=10.0, burst_s=3600.0))
+    assert not found.misses
+    assert found.bursts < LEAST_BURSTS
+    assert found.verdict is Verdict.CANNOT_TELL
+    assert f"ask for --requests {found.requests_for_bursts} or more" in report.verdict(found)
+    with pytest.raises(WriteRefusedError):
+        with_plan("config: {}", found)
+
+
+def test_a_loose_target_is_searched_up_to_where_it_misses() -> None:
+    found = plan(request(target=Target(ttft_p99_s=60.0, itl_p99_s=10.0), requests=20_000))
+    assert found.capacity is not None
+    assert found.capacity.beyond is not None
+    assert found.saturates_first is not None
+    assert found.headroom is not None

@@ -138,7 +138,7 @@ def test_a_server_that_aborts_what_runs_is_refused() -> None:
 
 
 def test_nought_is_allowed_where_somebody_wrote_it() -> None:
-    """The settings allow drain_s 0, and say what it means."""
+    """Who writes it knows that nothing is finished; the settings want 10 s at the least."""
     assert judge("-tp=8", "--shutdown-timeout=0", grace=16).nothing
 
 

@@ -143,14 +143,14 @@ def test_secrets_are_names() -> None:
         (
             {"engine": vllm(gpu_memory_utilization=0.4)},
             "engine.gpu_memory_utilization",
-            "0.4 is not allowed; allowed: greater than or equal to 0.5",
+            "0.4 is not allowed; allowed: 0.5 to 0.95",
         ),
         (
             {"engine": vllm(gpu_memory_utilization=0.96)},
             "engine.gpu_memory_utilization",
-            "0.96 is not allowed; allowed: less than or equal to 0.95",
+            "0.96 is not allowed; allowed: 0.5 to 0.95",
         ),
-        ({"engine": vllm(max_num_seqs=0)}, "engine.max_num_seqs", "greater than or equal to 1"),
+        ({"engine": vllm(max_num_seqs=0)}, "engine.max_num_seqs", "1 to 4096"),
         (
             {"engine": vllm(max_queued_requests=0)},
             "engine.max_queued_requests",
@@ -220,7 +220,7 @@ def test_an_engine_that_could_not_start(server: dict[str, Any], key: str, says: 
         (
             {"model_server": across(replicas=2)},
             "model_server.replicas",
-            "2 is not allowed; allowed: up to 1: 2 nodes each, on gpu_node_group.max_nodes 2",
+            "2 is not allowed; allowed: up to 1: 2 nodes each, on gpu_node_group.desired_nodes 2",
         ),
         (
             {"model_server": across(nodes=3)},

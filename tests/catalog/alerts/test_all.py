@@ -1,6 +1,7 @@
 """What holds of every alert."""
 
 import csv
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,12 +9,19 @@ import pytest
 
 from catalog.alerts import Alert
 from components.monitoring import dcgm_collectors
-from tests.catalog.alerts import test_cluster, test_gpu, test_probe, test_slo, test_vllm
+from tests.catalog.alerts import (
+    test_cluster,
+    test_efa,
+    test_gpu,
+    test_probe,
+    test_slo,
+    test_vllm,
+)
 from tests.catalog.alerts.scene import Scene, alerts, groups, rules_file
 
 SCENES: list[Scene] = [
     scene
-    for module in (test_vllm, test_slo, test_probe, test_gpu, test_cluster)
+    for module in (test_vllm, test_slo, test_probe, test_cluster, test_gpu, test_efa)
     for scene in module.SCENES.values()
 ]
 
@@ -37,10 +45,7 @@ def test_every_dcgm_metric_of_a_rule_is_collected() -> None:
     lines = [line for line in dcgm_collectors().splitlines() if not line.startswith("#")]
     collected = {row[0].strip() for row in csv.reader(lines)}
     used = {
-        word
-        for alert in alerts().values()
-        for word in alert.expression.replace("(", " ").replace(")", " ").split()
-        if word.startswith("DCGM_")
+        name for alert in alerts().values() for name in re.findall(r"DCGM_\w+", alert.expression)
     }
     assert used
     assert used <= collected

@@ -1,0 +1,1 @@
+"""What the EFA devices of a node have sent, received and lost, for Prometheus."""
