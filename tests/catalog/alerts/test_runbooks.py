@@ -91,10 +91,10 @@ def test_a_missing_page_is_named_and_nothing_is_written(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(runbooks.MissingPageError) as error:
         runbooks.write(folder)
-    first, second = str(error.value).splitlines()
-    assert "gpulost.md" in first
-    assert "'# GPULost\\n'" in first
-    assert "nodeunhealthy.md" in second
+    missing, misnamed = sorted(str(error.value).splitlines())
+    assert "gpulost.md" in missing
+    assert "'# GPULost\\n'" in missing
+    assert "nodeunhealthy.md" in misnamed
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
