@@ -50,9 +50,8 @@ def group(served: Served, thresholds: ClusterThresholds) -> RuleGroup:
 
 
 def _engines_missing(served: Served) -> list[Alert]:
-    """After the time that an engine may take to start: a rollout ends the old one first."""
+    """After the time that engines may take to start, one after the other as in a rollout."""
     ready = f'kube_pod_status_ready{{{served.answering_pods},condition="true"}} == 1'
-    minutes = f"{served.startup_s / 60:.0f} minutes"
     alerts = []
     if served.engines > 0:
         alerts.append(
@@ -63,22 +62,24 @@ def _engines_missing(served: Served) -> list[Alert]:
                 severity="critical",
                 summary="A model server has no engine that is ready.",
                 description=(
-                    f"No engine of {served.model_name} in {{{{ $labels.namespace }}}} has been"
-                    f" ready for {minutes}: nobody is served."
+                    f"No engine of {served.model_name} in {served.namespace} has been ready for"
+                    f" {served.startup_s / 60:.0f} minutes: nobody is served."
                 ),
             )
         )
     if served.engines > 1:
+        rollout_s = served.startup_s * served.engines
         alerts.append(
             Alert(
                 name="ModelServerEnginesMissing",
                 expression=f"count by (namespace) ({ready}) < {served.engines}",
-                for_=f"{served.startup_s}s",
+                for_=f"{rollout_s}s",
                 severity="warning",
                 summary="A model server has fewer engines than it should.",
                 description=(
                     f"{{{{ $value }}}} of {served.engines} engines of {served.model_name} in"
-                    f" {{{{ $labels.namespace }}}} have been ready for {minutes}."
+                    f" {{{{ $labels.namespace }}}} are ready, and have been too few for"
+                    f" {rollout_s / 60:.0f} minutes."
                 ),
             )
         )

@@ -60,11 +60,10 @@ def out_of_date(folder: Path = FOLDER) -> list[Path]:
 
 
 def write(folder: Path = FOLDER) -> None:
-    pages = written(folder)
-    for path in out_of_date(folder):
+    for path, text in written(folder).items():
         # Whoever is interrupted has the old page or the new one.
         draft = path.with_suffix(".draft")
-        draft.write_text(pages[path], newline="")
+        draft.write_text(text, newline="")
         draft.replace(path)
 
 

@@ -94,6 +94,22 @@ def test_grafana_finds_every_dashboard(project: Project) -> None:
     assert uids
 
 
+def test_metrics_of_the_operator_itself_are_scraped(project: Project) -> None:
+    """Its own ServiceMonitors lack the label, and alerts on what it says could never fire."""
+    monitors = project.kube.items(
+        f"/apis/monitoring.coreos.com/v1/namespaces/{gpu_operator.NAMESPACE}/servicemonitors"
+    )
+    found = {
+        (monitor["spec"]["selector"]["matchLabels"].get("app"), endpoint["port"])
+        for monitor in monitors
+        for endpoint in monitor["spec"]["endpoints"]
+    }
+    assert found >= {
+        ("gpu-operator", "gpu-operator-metrics"),
+        ("nvidia-node-status-exporter", "node-status"),
+    }
+
+
 def test_kubernetes_provider_uses_the_kubeconfig_of_the_cluster(project: Project) -> None:
     shown = project.pulumi("stack", "output", "kubeconfig", "--show-secrets")
     kubeconfig = json.loads(shown.stdout)

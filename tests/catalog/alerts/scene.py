@@ -32,10 +32,12 @@ def alerts() -> dict[str, Alert]:
     return {alert.name: alert for group in groups() for alert in group.alerts}
 
 
-def rules_file(folder: Path) -> Path:
+def rules_file(folder: Path, rules: list[RuleGroup] | None = None) -> Path:
+    """All groups, or `rules`, as a rule file."""
     path = folder / "rules.yaml"
     # JSON is YAML.
-    path.write_text(json.dumps({"groups": [group.as_dict(RUNBOOK_URL) for group in groups()]}))
+    content = {"groups": [group.as_dict(RUNBOOK_URL) for group in rules or groups()]}
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -45,11 +47,21 @@ def series(name: str, labels: dict[str, str], values: str) -> dict[str, str]:
     return {"series": f"{name}{{{selector}}}", "values": values}
 
 
+def counter(*legs: tuple[float, int]) -> str:
+    """Values of a counter from 0 on: in each leg it grows by so much at each of so many steps."""
+    value, parts = 0.0, ["0"]
+    for growth, steps in legs:
+        parts.append(f"{value + growth:g}+{growth:g}x{steps - 1}")
+        value += growth * steps
+    return " ".join(parts)
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Series at one-minute steps; minutes at which `alert` is quiet, and one at which it fires.
+    """Series at steps of `step_min`; minutes at which `alert` is quiet, and one at which it fires.
 
-    `labels` and `description` are those of the firing alert, and all of them.
+    Rules are evaluated at every step. `labels` and `description` are those of the firing alert,
+    and all of them.
     """
 
     alert: str
@@ -58,10 +70,11 @@ class Scene:
     firing_min: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    step_min: int = 1
 
 
 def play(scene: Scene, promtool: Path, folder: Path) -> None:
-    run_promtool(promtool, rules_file(folder), [unit_test(scene)], "1m")
+    run_promtool(promtool, rules_file(folder), [unit_test(scene)], f"{scene.step_min}m")
 
 
 def run_promtool(promtool: Path, rules: Path, tests: list[dict[str, Any]], interval: str) -> None:
@@ -80,7 +93,7 @@ def unit_test(scene: Scene, unit: str = "m") -> dict[str, Any]:
     if scene.firing_min is not None:
         expectations.append(_expectation(scene, scene.firing_min, unit, firing=True))
     return {
-        "interval": f"1{unit}",
+        "interval": f"{scene.step_min}{unit}",
         "input_series": scene.input_series,
         "alert_rule_test": expectations,
     }

@@ -6,12 +6,23 @@ from pathlib import Path
 import pytest
 
 from catalog.alerts import Alert
-from tests.catalog.alerts import test_efa, test_experts, test_gpu, test_probe, test_vllm
+from tests.catalog.alerts import (
+    test_cluster,
+    test_efa,
+    test_experts,
+    test_gpu,
+    test_probe,
+    test_slo,
+    test_vllm,
+)
 from tests.catalog.alerts.scene import Scene, alerts, groups, rules_file
 
 SCENES: list[Scene] = [
     scene
-    for module in (test_vllm, test_probe, test_gpu, test_efa, test_experts)
+    for module in (
+        *(test_vllm, test_slo, test_probe, test_cluster),
+        *(test_gpu, test_efa, test_experts),
+    )
     for scene in module.SCENES.values()
 ]
 
