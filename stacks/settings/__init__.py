@@ -152,4 +152,5 @@ class Settings(Section):
             startup_s=startup_s,
             engine_has_metrics=server.engine.has_metrics,
             spans_nodes=server.nodes_per_engine > 1,
+            expert_metrics=server.counts_experts,
         )
