@@ -67,11 +67,8 @@ def hooks(root: Path) -> dict[str, Any]:
         # Python runs when a step is captured or eager, never inside a compiled graph.
         "moe_is_an_opaque_operation": "torch.ops.vllm.moe_forward"
         in (root / f"{_MOE}/runner/moe_runner.py").read_text(),
-        "padded_rows_are_masked": {
-            router: "is_padding=_get_padding_mask("
-            in (root / f"{_MOE}/router/{router}").read_text()
-            for router in ("fused_topk_router.py", "fused_topk_bias_router.py")
-        },
+        "padded_rows_are_masked": "is_padding=_get_padding_mask("
+        in (root / f"{_MOE}/router/fused_topk_router.py").read_text(),
     }
 
 
