@@ -75,7 +75,7 @@ class ExpertCounts:
 
         tokens = self._tokens
         if tokens.device.type != "cuda":
-            return tokens.tolist
+            return lambda: list(tokens.tolist())
         host = torch.zeros(tokens.shape, dtype=tokens.dtype, pin_memory=True)
         stream = torch.cuda.Stream(device=tokens.device)
 

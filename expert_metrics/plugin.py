@@ -8,17 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from expert_metrics.counts import ExpertCounts, logger
+from expert_metrics.environment import DEFAULT_PORT, MODEL_NAME_VARIABLE, PORT_VARIABLE
 from expert_metrics.exporter import Exporter, Worker
 from expert_metrics.layers import WatchedLayer, counted_elsewhere, runners, watch
 
 TESTED = "0.33."
 """Of vLLM: another version may route ids that mean something else, which no check would see."""
 
-PORT_VARIABLE = "MOE_EXPERT_METRICS_PORT"
-"""Of data parallel rank 0; each further rank of a pod takes the next one."""
-MODEL_NAME_VARIABLE = "MOE_EXPERT_METRICS_MODEL_NAME"
-"""Label of all series; workers on other nodes are not told the name that is served."""
-DEFAULT_PORT = 9500
 COPY_EVERY_S = 10.0
 
 _STATE = "_expert_metrics"

@@ -91,7 +91,7 @@ def _use(served: Served, thresholds: ExpertsThresholds) -> tuple[Alert, ...]:
 def _plugin(served: Served) -> tuple[Alert, ...]:
     """`up` of every pod tells of a plugin that never started; a worker has no other metrics."""
     pod = "namespace, pod"
-    target = f'job="{served.namespace}/{served.expert_metrics_monitor}"'
+    target = f'job="{served.expert_metrics_job}"'
     created = f'kube_pod_created{{namespace="{served.namespace}"}}'
     return (
         Alert(

@@ -42,6 +42,11 @@ class Served:
         return f'namespace="{self.namespace}",job="{self.model_name}"'
 
     @property
-    def expert_metrics_monitor(self) -> str:
-        """Name of the PodMonitor that asks the plugin of every pod."""
-        return f"{self.model_name}-experts"
+    def expert_metrics_job(self) -> str:
+        """Label `job` of what the PodMonitor of the plugin scrapes (prometheus-operator)."""
+        return f"{self.namespace}/{expert_metrics_monitor(self.model_name)}"
+
+
+def expert_metrics_monitor(server_name: str) -> str:
+    """Name of the PodMonitor that asks the plugin in every pod of a server."""
+    return f"{server_name}-experts"

@@ -154,4 +154,5 @@ class Settings(Section):
             engine_has_metrics=server.engine.has_metrics,
             queue_is_limited=server.engine.queue_is_limited,
             spans_nodes=server.nodes_per_engine > 1,
+            expert_metrics=server.counts_experts,
         )

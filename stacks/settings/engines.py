@@ -39,6 +39,9 @@ class VllmEngine(Section):
     required where the engine spans nodes: the stock image has no EFA libraries."""
     expert_parallel: ExpertParallel | None = None
     """Experts whole on each GPU; none: each GPU has a slice of every expert."""
+    expert_metrics: bool = False
+    """Whether tokens per expert are counted and exported (docs/how-to/expert-load.md); off, since
+    it hooks into vLLM's internals and its cost on a GPU is not measured."""
     gpu_memory_utilization: Annotated[
         float,
         Field(ge=memory_fit.MIN_GPU_MEMORY_UTILIZATION, le=memory_fit.MAX_GPU_MEMORY_UTILIZATION),
