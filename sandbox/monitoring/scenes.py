@@ -60,16 +60,24 @@ _SCENES = (
         load=replace(CALM, error_ratio=0.1),
     ),
     Scene(
+        "refusals",
+        "Queues are at their limit, and one request in five is refused.",
+        frozenset({"AvailabilitySLOBurnsFast", "ModelServerRejectsRequests"}),
+        load=replace(CALM, waiting=12, rejections_per_s=0.5),
+    ),
+    Scene(
         "engine-down",
         "The first engine's process is gone: no scrape, no probe.",
-        frozenset({"ModelServerEnginesMissing", "ModelServerNotReady"}),
+        frozenset({"ExpertMetricsAbsent", "ModelServerEnginesMissing", "ModelServerNotReady"}),
         first_engine_up=False,
     ),
     Scene(
         "expert-skew",
         "The router sends most tokens to one expert of eight, and none to another.",
+        frozenset({"ExpertDead", "ExpertHot"}),
         hot_share=0.6,
         dead_expert=True,
+        lasts_s=4800,
     ),
     Scene(
         "gpu-lost",

@@ -117,9 +117,11 @@ def _counters(labels: Labels, load: Load, active_s: float) -> list[Sample]:
             _counter("vllm:request_success_total", {**labels, "finished_reason": reason}, value)
             for reason, value in ends.items()
         ),
-        *(
-            _counter("vllm:admission_rejections_total", {**labels, "reason": reason}, value)
-            for reason, value in (("queue_full", load.rejections_per_s * active_s),)
+        _counter(
+            "vllm:admission_rejections_total",
+            # Counted before a request has an engine.
+            {"model_name": labels["model_name"], "reason": "queue_full"},
+            load.rejections_per_s * active_s,
         ),
     ]
 
