@@ -59,32 +59,28 @@ class Scene:
 
 
 def play(scene: Scene, promtool: Path, folder: Path) -> None:
-    run_promtool(promtool, rules_file(folder), [unit_test(scene)], "1m")
-
-
-def run_promtool(promtool: Path, rules: Path, tests: list[dict[str, Any]], interval: str) -> None:
-    file = rules.with_name("test.yaml")
-    document = {"rule_files": [str(rules)], "evaluation_interval": interval, "tests": tests}
-    file.write_text(json.dumps(document))
+    expectations = [_expectation(scene, minute, firing=False) for minute in scene.quiet_min]
+    if scene.firing_min is not None:
+        expectations.append(_expectation(scene, scene.firing_min, firing=True))
+    test = {
+        "interval": "1m",
+        "input_series": scene.input_series,
+        "alert_rule_test": expectations,
+    }
+    tests = {
+        "rule_files": [str(rules_file(folder))],
+        "evaluation_interval": "1m",
+        "tests": [test],
+    }
+    file = folder / "test.yaml"
+    file.write_text(json.dumps(tests))
     result = subprocess.run(
         [promtool, "test", "rules", file], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def unit_test(scene: Scene, unit: str = "m") -> dict[str, Any]:
-    """The scene for promtool; `unit` is what a minute of it takes, a minute or a second."""
-    expectations = [_expectation(scene, minute, unit, firing=False) for minute in scene.quiet_min]
-    if scene.firing_min is not None:
-        expectations.append(_expectation(scene, scene.firing_min, unit, firing=True))
-    return {
-        "interval": f"1{unit}",
-        "input_series": scene.input_series,
-        "alert_rule_test": expectations,
-    }
-
-
-def _expectation(scene: Scene, minute: int, unit: str, *, firing: bool) -> dict[str, Any]:
+def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
     alert = alerts()[scene.alert]
     expected = {
         "exp_labels": {**scene.labels, "severity": alert.severity},
@@ -95,7 +91,7 @@ def _expectation(scene: Scene, minute: int, unit: str, *, firing: bool) -> dict[
         },
     }
     return {
-        "eval_time": f"{minute}{unit}",
+        "eval_time": f"{minute}m",
         "alertname": scene.alert,
         "exp_alerts": [expected] if firing else [],
     }
