@@ -55,21 +55,23 @@ _SCENES = (
     ),
     Scene(
         "errors",
-        "One request in ten ends with an error.",
+        "Eight requests in a hundred end with an error.",
         frozenset({"AvailabilitySLOBurnsFast", "ModelServerRequestErrors"}),
-        load=replace(CALM, error_ratio=0.1),
+        load=replace(CALM, error_ratio=0.08),
     ),
     Scene(
         "refusals",
-        "Queues are at their limit, and one request in five is refused.",
+        "Queues are at their limit, and seven requests in a hundred are refused.",
         frozenset({"AvailabilitySLOBurnsFast", "ModelServerRejectsRequests"}),
-        load=replace(CALM, waiting=12, rejections_per_s=0.5),
+        load=replace(CALM, waiting=12, rejections_per_s=0.15),
     ),
     Scene(
         "engine-down",
         "The first engine's process is gone: no scrape, no probe.",
         frozenset({"ExpertMetricsAbsent", "ModelServerEnginesMissing", "ModelServerNotReady"}),
         first_engine_up=False,
+        # Two engines may take an hour, one after the other, to start.
+        lasts_s=4200,
     ),
     Scene(
         "expert-skew",
