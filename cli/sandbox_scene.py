@@ -1,6 +1,7 @@
 """`moe sandbox scene`: a scene for Prometheus in the sandbox, and the alerts that it brings."""
 
 import difflib
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -45,11 +46,7 @@ def scene(
             raise CommandError(
                 "Prometheus does not run in the sandbox; `make up PROMETHEUS=1` starts it"
             )
-        found = _monitoring(sandbox)
-        is_new = wanted is not None and wanted.name != found.scene
-        if wanted is not None and is_new:
-            present.play(sandbox.endpoints, wanted)
-            found = _monitoring(sandbox)
+        found, is_new = _played(sandbox, wanted)
         if as_json:
             print_json(_document(found))
         else:
@@ -82,11 +79,18 @@ def monitoring_of(sandbox: Sandbox) -> Monitoring | None:
         return None
 
 
-def _monitoring(sandbox: Sandbox) -> Monitoring:
-    found = monitoring_of(sandbox)
-    if found is None:
+def _played(sandbox: Sandbox, wanted: Scene | None) -> tuple[Monitoring, bool]:
+    """What Prometheus shows, and whether it was not `wanted` that was played already."""
+    before = monitoring_of(sandbox)
+    is_new = before is not None and wanted is not None and wanted.name != before.scene
+    after = before
+    if wanted is not None and is_new:
+        with suppress(OSError):
+            present.play(sandbox.endpoints, wanted)
+        after = monitoring_of(sandbox)
+    if after is None or (wanted is not None and after.scene != wanted.name):
         raise CommandError("Prometheus does not answer; run `make up` again")
-    return found
+    return after, is_new
 
 
 def _scene(name: str) -> Scene:

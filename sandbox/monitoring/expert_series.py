@@ -10,21 +10,21 @@ def expert_samples(
 
     Layers differ by a few percent, as routers do.
     """
+    labels = {"model_name": model_name, "pp_rank": "0", "dp_rank": "0"}
     return [
-        Sample(
-            "moe_expert_tokens_total",
-            {
-                "model_name": model_name,
-                "layer": str(layer),
-                "expert": str(expert),
-                "pp_rank": "0",
-                "dp_rank": "0",
-            },
-            tokens * share,
-            "counter",
-        )
-        for layer in range(layers)
-        for expert, share in enumerate(_turned(shares, layer))
+        *(
+            Sample(
+                "moe_expert_tokens_total",
+                {**labels, "layer": str(layer), "expert": str(expert)},
+                tokens * share,
+                "counter",
+            )
+            for layer in range(layers)
+            for expert, share in enumerate(_turned(shares, layer))
+        ),
+        Sample("moe_expert_metrics_layers", labels, float(layers)),
+        Sample("moe_expert_metrics_bound_layers", labels, float(layers)),
+        Sample("moe_expert_metrics_copy_age_seconds", labels, 5.0),
     ]
 
 

@@ -1,4 +1,8 @@
-"""The processes of the monitoring: Prometheus, its rules, and who plays the cluster to it."""
+"""The processes of the monitoring: Prometheus, its rules, and who plays the cluster to it.
+
+They listen on loopback, as all of the sandbox does, and ask nobody who it is: there is nothing to
+read or to change here but what is played.
+"""
 
 import sys
 import urllib.request

@@ -38,7 +38,8 @@ class Scene:
     Of `alerts` those that are deployed: a server on one node has none about EFA. `load` is that of
     every engine, `first_load` of the first one where it differs. `gpus` are those of the first node
     where they differ. `hot_share` is the first expert's share of the tokens, `dead_expert`
-    whether the last one gets none; without them all get about the same.
+    whether the last one gets none; without them all get about the same. After `lasts_s` seconds
+    all of its alerts fire.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Scene:
     uses_efa: bool = True
     hot_share: float | None = None
     dead_expert: bool = False
+    lasts_s: float = 2400
 
     def samples(self, elapsed_s: float, fleet: Fleet = EXAMPLE) -> list[Sample]:
         """Every series as Prometheus keeps it, `up` and the labels of targets with it."""

@@ -55,21 +55,31 @@ _SCENES = (
     ),
     Scene(
         "errors",
-        "One request in ten ends with an error.",
+        "Eight requests in a hundred end with an error.",
         frozenset({"AvailabilitySLOBurnsFast", "ModelServerRequestErrors"}),
-        load=replace(CALM, error_ratio=0.1),
+        load=replace(CALM, error_ratio=0.08),
+    ),
+    Scene(
+        "refusals",
+        "Queues are at their limit, and seven requests in a hundred are refused.",
+        frozenset({"AvailabilitySLOBurnsFast", "ModelServerRejectsRequests"}),
+        load=replace(CALM, waiting=12, rejections_per_s=0.15),
     ),
     Scene(
         "engine-down",
         "The first engine's process is gone: no scrape, no probe.",
-        frozenset({"ModelServerEnginesMissing", "ModelServerNotReady"}),
+        frozenset({"ExpertMetricsAbsent", "ModelServerEnginesMissing", "ModelServerNotReady"}),
         first_engine_up=False,
+        # Two engines may take an hour, one after the other, to start.
+        lasts_s=4200,
     ),
     Scene(
         "expert-skew",
         "The router sends most tokens to one expert of eight, and none to another.",
+        frozenset({"ExpertDead", "ExpertHot"}),
         hot_share=0.6,
         dead_expert=True,
+        lasts_s=4800,
     ),
     Scene(
         "gpu-lost",

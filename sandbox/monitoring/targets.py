@@ -19,24 +19,27 @@ def expert_metrics(engine: Engine, fleet: Fleet) -> Target:
 
 
 def dcgm(node: str) -> Target:
-    return Target(_on_node("nvidia-dcgm-exporter", GPU_OPERATOR, node, 9400))
+    return _on_node("nvidia-dcgm-exporter", GPU_OPERATOR, node, 9400)
 
 
 def node_status(node: str) -> Target:
-    return Target(_on_node("nvidia-node-status-exporter", GPU_OPERATOR, node, 8000))
+    return _on_node("nvidia-node-status-exporter", GPU_OPERATOR, node, 8000)
 
 
 def gpu_operator() -> Target:
-    return Target(_service("gpu-operator", GPU_OPERATOR))
+    return Target({**_pod("gpu-operator", GPU_OPERATOR), "service": "gpu-operator"})
 
 
 def efa(node: str) -> Target:
-    """Its PodMonitor writes the node's name into a label."""
-    return Target({**_on_node("efa-exporter", MONITORING, node, 9810), "node": node})
+    """Found by a PodMonitor, which writes the node's name into a label."""
+    on_node = _on_node("efa-exporter", MONITORING, node, 9810).labels
+    labels = {key: value for key, value in on_node.items() if key != "service"}
+    return Target({**labels, "job": f"{MONITORING}/efa-exporter", "node": node})
 
 
 def kube_state_metrics() -> Target:
-    return Target(_service("kube-state-metrics", MONITORING), honor_labels=True)
+    name = "kube-state-metrics"
+    return Target({**_pod(name, MONITORING), "service": name}, honor_labels=True)
 
 
 def _of_engine(engine: Engine, fleet: Fleet, endpoint: str, port: int) -> dict[str, str]:
@@ -49,15 +52,14 @@ def _of_engine(engine: Engine, fleet: Fleet, endpoint: str, port: int) -> dict[s
     }
 
 
-def _on_node(name: str, namespace: str, node: str, port: int) -> dict[str, str]:
-    of_node = {"pod": f"{name}-{node.split('.')[0]}", "instance": f"{node}:{port}"}
-    return {**_service(name, namespace), **of_node}
+def _on_node(name: str, namespace: str, node: str, port: int) -> Target:
+    pod = {"pod": f"{name}-{node.split('.')[0]}", "instance": f"{node}:{port}"}
+    return Target({**_pod(name, namespace), **pod, "service": name})
 
 
-def _service(name: str, namespace: str) -> dict[str, str]:
+def _pod(name: str, namespace: str) -> dict[str, str]:
     return {
         "job": name,
-        "service": name,
         "namespace": namespace,
         "pod": f"{name}-0",
         "container": name,

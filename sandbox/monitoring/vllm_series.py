@@ -77,7 +77,7 @@ def engine_samples(model_name: str, load: Load, active_s: float, level: float) -
 
 def _gauges(labels: Labels, load: Load, level: float) -> list[Sample]:
     waiting = float(round(load.waiting * level))
-    cache = {"block_size": "16", "num_gpu_blocks": "96000", "cache_dtype": "auto"}
+    cache = {"engine": "0", "block_size": "16", "num_gpu_blocks": "96000", "cache_dtype": "auto"}
     return [
         Sample("vllm:num_requests_running", labels, float(round(load.running * level))),
         Sample("vllm:num_requests_waiting", labels, waiting),
@@ -90,7 +90,7 @@ def _gauges(labels: Labels, load: Load, level: float) -> list[Sample]:
             Sample("vllm:engine_sleep_state", {**labels, "sleep_state": state}, value)
             for state, value in (("awake", 1.0), ("weights_offloaded", 0.0), ("discard_all", 0.0))
         ),
-        Sample("vllm:cache_config_info", {**labels, **cache}, 1.0),
+        Sample("vllm:cache_config_info", cache, 1.0),
     ]
 
 
@@ -117,9 +117,11 @@ def _counters(labels: Labels, load: Load, active_s: float) -> list[Sample]:
             _counter("vllm:request_success_total", {**labels, "finished_reason": reason}, value)
             for reason, value in ends.items()
         ),
-        *(
-            _counter("vllm:admission_rejections_total", {**labels, "reason": reason}, value)
-            for reason, value in (("queue_full", load.rejections_per_s * active_s),)
+        _counter(
+            "vllm:admission_rejections_total",
+            # Counted before a request has an engine.
+            {"model_name": labels["model_name"], "reason": "queue_full"},
+            load.rejections_per_s * active_s,
         ),
     ]
 

@@ -34,7 +34,6 @@ SPEED = 40
 HISTORY_S = 3 * 86400
 """The longest window of a rule."""
 CALM_BEFORE_S = 300
-SCENE_S = 2400
 CALM_AFTER_S = 4800
 """At most; all of the scene's own time."""
 POLL_S = 0.3
@@ -125,7 +124,7 @@ def watch(scene: Scene, tools: PrometheusTools, folder: Path, began_s: float) ->
         with prometheus(tools, server, folder) as api:
             _note(api, seen.before, CALM_BEFORE_S)
             server.player.play(scene)
-            _note(api, seen.during, SCENE_S)
+            _note(api, seen.during, scene.lasts_s)
             seen.rules = api.rules()
             server.player.play(SCENES["calm"])
             _note(api, seen.after, CALM_AFTER_S, until_rest=True)
