@@ -19,7 +19,7 @@ CHARTS = reading.from_file("local").charts
 def config_maps() -> list[Declared]:
     return [
         each
-        for each in declared()
+        for each in declared({})
         if each.type == "kubernetes:core/v1:ConfigMap" and each.name.startswith("dashboards-")
     ]
 

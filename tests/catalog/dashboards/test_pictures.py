@@ -42,7 +42,7 @@ def _answers(target: dict[str, Any]) -> list[Answered]:
 def _figure(board: Board, ask: picture.Ask = _answers) -> FigureCanvasAgg:
     dashboard = json.loads(to_json(board, "https://runbooks.example.com/{alert}"))
     canvas = FigureCanvasAgg(picture.figure(dashboard, ask, story.ENDS_S))
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     return canvas
 
 
