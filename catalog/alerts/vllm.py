@@ -3,7 +3,7 @@
 Names are those of vLLM 0.33 (`vllm/v1/metrics/loggers.py`). `vllm:kv_cache_usage_perc` is a
 ratio from 0 to 1 despite its name; its predecessor `vllm:gpu_cache_usage_perc` was removed
 in 0.12. There is no alert on aborted requests: vLLM counts none of those that a client gave up
-(vllm#31503, vllm#55634), so it could never fire.
+(`abort_requests` in v1/engine/output_processor.py; vllm#31503), so it could never fire.
 """
 
 from typing import Annotated

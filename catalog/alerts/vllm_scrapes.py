@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from catalog.alerts.rule import Alert
 from catalog.alerts.served import Served
 
-_FIRST_WITH_AN_EVENT = {"vllm:admission_rejections_total"}
-"""Whether vLLM exports these at 0 was not seen; the others it does from its start."""
-
 
 def not_scraped(served: Served) -> Alert:
     """No target, or one that does not answer; an engine that starts is no target's fault."""
@@ -30,7 +27,10 @@ def not_scraped(served: Served) -> Alert:
 
 
 def metrics_missing(served: Served, alerts: Iterable[Alert]) -> Alert:
-    """Whatever `alerts` read and an engine that is scraped does not export: the next rename."""
+    """Whatever `alerts` read and an engine that is scraped does not export: the next rename.
+
+    vLLM exports all of it from its start, counters at 0 (`vllm/v1/metrics/loggers.py`).
+    """
     read = {name for alert in alerts for name in re.findall(r"vllm:\w+", alert.expression)}
     scraped = f"max by (namespace, pod) (up{{{served.scrape}}} == 1)"
     return Alert(
@@ -38,7 +38,7 @@ def metrics_missing(served: Served, alerts: Iterable[Alert]) -> Alert:
         expression="\nor ".join(
             f"label_replace({scraped} unless on (namespace, pod) {name},"
             f' "metric", "{name}", "", "")'
-            for name in sorted(read - _FIRST_WITH_AN_EVENT)
+            for name in sorted(read)
         ),
         for_="10m",
         severity="warning",

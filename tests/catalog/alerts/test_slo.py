@@ -26,7 +26,11 @@ def first_tokens(every: str, in_time: str, le: str = "2.5") -> list[dict[str, st
 
 def requests(good: str, errors: str, refused: str | None = None) -> list[dict[str, str]]:
     """Of two engines, of which the second is idle; without refusals that series is not there."""
-    refusals = [] if refused is None else [series(_REFUSED, {**POD, "reason": "queue"}, refused)]
+    refusals = (
+        []
+        if refused is None
+        else [series(_REFUSED, {**POD, "reason": "max_num_queued_reqs"}, refused)]
+    )
     return [
         series(_ENDED, {**POD, "finished_reason": "stop"}, good),
         series(_ENDED, {**POD, "finished_reason": "error"}, errors),
