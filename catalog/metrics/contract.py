@@ -145,12 +145,15 @@ class _Reader:
 
     def _called(self, node: promql.Call) -> Series | None:
         function, arguments = node.func.name, node.args
-        read_arguments = [self.series(argument) for argument in arguments]
-        inner = next((each for each in read_arguments if each is not None), None)
-        if inner is None:
+        vectors = [
+            (series, str(argument))
+            for argument in arguments
+            if (series := self.series(argument)) is not None
+        ]
+        if not vectors:
             # time(), vector(1), pi() and their kind.
             return Series(frozenset()) if function == "vector" else None
-        what = next(str(a) for a, read in zip(arguments, read_arguments, strict=True) if read)
+        inner, what = vectors[0]
         if function in _OF_COUNTERS:
             return self._rated(function, inner, what)
         if function in _OF_GAUGES:
@@ -166,7 +169,7 @@ class _Reader:
             target = arguments[1].val
             self._has(inner, {each.val for each in sources} - {"", target}, what)
             inner = replace(inner, labels=inner.labels | {target})
-        if function in ("scalar", "time"):
+        if function == "scalar":
             return None
         if function in _KEEP_ALL:
             return inner
@@ -231,7 +234,8 @@ class _Reader:
             self._can_match(node, left.labels, right.labels, names)
         if how == "or":
             kept = left if left.kind == right.kind else _computed(left)
-            return replace(kept, labels=left.labels | right.labels)
+            unit = left.unit if left.unit == right.unit else ""
+            return replace(kept, labels=left.labels | right.labels, unit=unit)
         if how in _SETS:
             return left
         kept = left if how in _MIRRORED else replace(_computed(left), unit="")

@@ -61,10 +61,11 @@ def _download(archive: Path) -> None:
                 f"{package.filename} has SHA-256 {package.digests.get('sha256')},"
                 f" not {SDIST_SHA256} (catalog/vllm_version.py)"
             )
-        # Held against that digest, and there whole or not at all.
-        part = archive.with_suffix(".part")
-        index.download_package(package, part)
-        part.rename(archive)
+        # Held against that digest; there whole or not at all, whoever else downloads it.
+        with TemporaryDirectory(dir=archive.parent) as folder:
+            part = Path(folder) / archive.name
+            index.download_package(package, part)
+            part.rename(archive)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ class _Reader:
                     self._expression(child, scope)
 
     def _items(self, node: ast.expr, scope: _Scope) -> Sequence[Any]:
-        """None where it is no list of constants: no metric's name comes from there."""
+        """Nothing where it is no list of constants: no metric's name comes from there."""
         try:
             items = self._value(node, scope)
         except UnreadableError:
