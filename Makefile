@@ -18,8 +18,9 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 	$(UV) sync --quiet --all-groups --locked
 	@touch $@
 
+# PROMETHEUS=1 and SPEED=60: docs/how-to/alerts-in-the-sandbox.md
 up: .venv/.synced ## install, build what is missing, start the sandbox, `pulumi up` of stack local
-	@$(MOE) sandbox up
+	@$(MOE) sandbox up $(if $(PROMETHEUS),--prometheus) $(if $(SPEED),--speed $(SPEED))
 
 status: .venv/.synced ## what runs in the sandbox
 	@$(MOE) sandbox status || [ $$? -eq 3 ]

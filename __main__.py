@@ -6,6 +6,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.alerts import Alerts, AlertsArgs
 from components.cluster import Cluster, ClusterArgs
+from components.dashboards import Dashboards, DashboardsArgs
 from components.efa_exporter import EfaExporter, EfaExporterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.gpu_operator import GpuOperator, GpuOperatorArgs
@@ -67,6 +68,8 @@ kubernetes_provider = kubernetes.Provider(
     kubeconfig=cluster.kubeconfig,
     # Without it every change of the kubeconfig would replace all that is in the cluster.
     cluster_identifier=cluster.arn,
+    # Else every change of a dashboard would delete it and make it anew.
+    enable_config_map_mutable=True,
 )
 
 
@@ -103,10 +106,10 @@ model_server = ModelServer(
     ),
     in_cluster(*operators, gpu_nodes.node_group, *weights.ready),
 )
-alerts = Alerts(
-    "alerts",
-    AlertsArgs(settings.alerts, settings.served(weights.source.startup_s)),
-    in_cluster(monitoring.release),
+served = settings.served(weights.source.startup_s)
+alerts = Alerts("alerts", AlertsArgs(settings.alerts, served), in_cluster(monitoring.release))
+dashboards = Dashboards(
+    "dashboards", DashboardsArgs(settings.alerts, served), in_cluster(monitoring.release)
 )
 
 pulumi.export("cluster_name", cluster.cluster_name)
@@ -116,3 +119,4 @@ pulumi.export("placement_group", gpu_nodes.placement_group_name)
 pulumi.export("weights", weights.source.location)
 pulumi.export("model_url", model_server.url)
 pulumi.export("alerts", alerts.count)
+pulumi.export("dashboards", dashboards.uids)

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli import exit_codes
+from cli import exit_codes, sandbox_scene
 from cli.answer import CommandError, answering, print_json, say_error
+from cli.sandbox_scene import monitoring_of, show_monitoring
 from cli.sandbox_view import save_picture, show_next, show_processes, show_summary
 from sandbox import lifecycle
 from sandbox.aws_provider import kept_by_stand_in
@@ -19,6 +20,7 @@ from sandbox.charts import write_charts
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.lifecycle import Sandbox, SandboxStatus
 from sandbox.locks import held_lock
+from sandbox.monitoring.present import Monitoring
 from sandbox.paths import PACKAGE_ROOT, default_paths
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.stack import LOCAL, Stack
@@ -35,13 +37,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 
 
 @app.command(epilog="Example: .venv/bin/moe sandbox up --json | jq .models")
-def up(as_json: Json = False) -> None:
+def up(
+    as_json: Json = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Run Prometheus too, for `moe sandbox scene`.")
+    ] = False,
+    speed: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=60, help="With Prometheus on a clock that runs so many times as fast."
+        ),
+    ] = None,
+) -> None:
     """Start the sandbox and bring stack `local` up in it, with the policies mandatory."""
     with answering(as_json, _stack_document(Summary(), 0)):
         settings = reading.from_file(LOCAL)
         with _reporter() as reporter, _alone("up"), lifecycle.noted_as_unfinished():
             scaled = settings.model_server.autoscaling is not None
-            sandbox = lifecycle.start(reporter, keda=scaled)
+            sandbox = lifecycle.start(
+                reporter, keda=scaled, prometheus_speed=speed or (1 if prometheus else None)
+            )
             write_charts(sandbox.paths.charts, sandbox.tools)
             reporter.step("pulumi up --stack local --policy-pack policies")
             stack = _stack(sandbox, as_json)
@@ -66,27 +81,30 @@ def status(
     """Show what runs, and what stands in for what AWS would do."""
     found = lifecycle.status()
     kept = kept_by_stand_in()
-    with answering(as_json, _status_document(found, kept, Summary(), 0)):
+    with answering(as_json, _status_document(found, kept, Summary(), 0, None)):
         if found.endpoints is None:
             if as_json:
-                print_json(_status_document(found, kept, Summary(), 0))
+                print_json(_status_document(found, kept, Summary(), 0, None))
             else:
                 typer.echo("no sandbox here; `make up` starts one")
             raise typer.Exit(exit_codes.NOTHING_TO_DO)
-        summary, count = Summary(), 0
+        summary, count, monitoring = Summary(), 0, None
         sandbox = lifecycle.attach()
         if sandbox is not None:
+            monitoring = monitoring_of(sandbox)
             summary = summarize(KubeApi(sandbox.paths.admin_kubeconfig), reading.from_file(LOCAL))
             count = _stack(sandbox, as_json).resource_count()
             if picture is not None:
                 save_picture(picture, summary, count)
         if as_json:
-            print_json(_status_document(found, kept, summary, count))
+            print_json(_status_document(found, kept, summary, count, monitoring))
         else:
             console = _console()
             show_processes(console, found, kept)
             if sandbox is not None:
                 show_summary(console, summary, count)
+            if monitoring is not None:
+                show_monitoring(console, monitoring)
             if found.trouble is None:
                 show_next(console)
             else:
@@ -130,6 +148,9 @@ def env(as_json: Json = False) -> None:
             typer.echo(sandbox.exports(), nl=False)
 
 
+app.command(epilog=sandbox_scene.EPILOG)(sandbox_scene.scene)
+
+
 def _stack(sandbox: Sandbox, as_json: bool) -> Stack:
     return Stack(sandbox, LOCAL, PACKAGE_ROOT, sys.stderr if as_json else sys.stdout)
 
@@ -158,7 +179,11 @@ def _stack_document(summary: Summary, resources: int) -> dict[str, Any]:
 
 
 def _status_document(
-    found: SandboxStatus, kept: list[str], summary: Summary, resources: int
+    found: SandboxStatus,
+    kept: list[str],
+    summary: Summary,
+    resources: int,
+    monitoring: Monitoring | None,
 ) -> dict[str, Any]:
     return {
         **_stack_document(summary, resources),
@@ -167,4 +192,5 @@ def _status_document(
         "finished": found.finished,
         "processes": [{**asdict(p), "alive": p.alive} for p in found.processes],
         "kept_by_stand_in": kept,
+        "prometheus": None if monitoring is None else asdict(monitoring),
     }

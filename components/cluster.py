@@ -80,6 +80,13 @@ class Cluster(pulumi.ComponentResource):
         nodes = self._system_nodes()
         # CoreDNS needs a node to run on before it counts as active.
         self.ready = [nodes, self._addon("coredns", after=[nodes])]
+        # Sets the conditions of nodes by which EKS repairs them, and alerts tell of them. Its DCGM
+        # tolerates no taint by default: on a GPU node that would itself be a fault to repair.
+        self._addon(
+            "eks-node-monitoring-agent",
+            {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}},
+            after=[nodes],
+        )
         self.register_outputs(
             {
                 "cluster_name": self.cluster_name,
@@ -171,7 +178,7 @@ class Cluster(pulumi.ComponentResource):
     def _addon(
         self,
         addon: str,
-        configuration: dict[str, str] | None = None,
+        configuration: Mapping[str, object] | None = None,
         after: Sequence[pulumi.Resource] = (),
         version: str | None = None,
     ) -> eks.Addon:

@@ -1,6 +1,6 @@
 """Who may talk to the engines, and they to whom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes import meta, networking
@@ -15,9 +15,12 @@ def network_policy(
     labels: Mapping[str, str],
     *,
     spans_nodes: bool,
+    scraped_ports: Sequence[int] = (),
     opts: pulumi.ResourceOptions,
 ) -> networking.v1.NetworkPolicy:
     """Requests from this namespace, scrapes from monitoring; out: DNS and HTTPS.
+
+    `scraped_ports` are those that monitoring alone may reach.
 
     vLLM's API key guards /v1 alone, so /metrics and the rest need this. What the stages of one
     engine say to each other is neither encrypted nor authenticated, and whoever reaches their
@@ -38,6 +41,13 @@ def network_policy(
             ports=[port(port=PORT, protocol="TCP")],
         )
     ]
+    if scraped_ports:
+        ingress.append(
+            networking.v1.NetworkPolicyIngressRuleArgs(
+                from_=[peer(namespace_selector=scrapers)],
+                ports=[port(port=each, protocol="TCP") for each in scraped_ports],
+            )
+        )
     egress = [
         networking.v1.NetworkPolicyEgressRuleArgs(
             ports=[

@@ -10,6 +10,7 @@ import pulumi
 from pulumi_kubernetes import core, meta
 
 from catalog import gpu_nodes
+from components.expert_metrics import ExpertMetrics
 from components.weights_source import WeightsSource
 from stacks.settings.model_server import ModelServerSettings
 
@@ -40,6 +41,7 @@ class EnginePod:
     service_account: pulumi.Input[str]
     priority_class: pulumi.Input[str]
     weights_volumes: Sequence[core.v1.VolumeArgs]
+    expert_metrics: ExpertMetrics | None = None
 
     @property
     def termination_s(self) -> int:
@@ -77,7 +79,11 @@ class EnginePod:
                 ),
                 init_containers=list(init_containers) or None,
                 containers=[container],
-                volumes=[*self.weights_volumes, *self._scratch_volumes()],
+                volumes=[
+                    *self.weights_volumes,
+                    *self._scratch_volumes(),
+                    *(self.expert_metrics.volumes() if self.expert_metrics else ()),
+                ],
             ),
         )
 

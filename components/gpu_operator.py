@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes import core, helm, meta
+from pulumi_kubernetes import apiextensions, core, helm, meta
 
 from catalog import charts, gpu_nodes
 from components.child_options import child_options
@@ -60,6 +60,8 @@ class GpuOperator(pulumi.ComponentResource):
             values=values(args.tolerations, args.charts.image_registry),
             opts=child_options(self, opts, collectors),
         )
+        for service, port in _METRICS_PORTS.items():
+            service_monitor(f"{name}-{port}", service, port, child_options(self, opts, namespace))
         if args.efa:
             self.efa_release = release(
                 f"{name}-efa",
@@ -70,6 +72,32 @@ class GpuOperator(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"release": self.release.name})
+
+
+_METRICS_PORTS = {
+    "gpu-operator": "gpu-operator-metrics",
+    "nvidia-node-status-exporter": "node-status",
+}
+"""Services of the operator with metrics of its own, and the names of their ports
+(gpu-operator, assets/state-operator-metrics and assets/state-node-status-exporter)."""
+
+
+def service_monitor(
+    name: str, service: str, port: str, opts: pulumi.ResourceOptions
+) -> apiextensions.CustomResource:
+    """The operator makes one for each of them itself, without the label by which Prometheus
+    selects, and has no value for it: they would be scraped by nobody."""
+    return apiextensions.CustomResource(
+        name,
+        api_version="monitoring.coreos.com/v1",
+        kind="ServiceMonitor",
+        metadata=meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=dict(RELEASE_LABEL)),
+        spec={
+            "selector": {"matchLabels": {"app": service}},
+            "endpoints": [{"port": port, "path": "/metrics", "interval": "30s"}],
+        },
+        opts=opts,
+    )
 
 
 _OPERANDS = ("devicePlugin", "gfd", "dcgmExporter", "nodeStatusExporter", "validator", "operator")

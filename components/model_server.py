@@ -17,6 +17,7 @@ from components.engine_pod import PORT, EnginePod
 from components.engine_scaling import Scaled, scaled_object
 from components.engine_secrets import external_secrets
 from components.engine_workload import ANSWERS
+from components.expert_metrics import ExpertMetrics, expert_metrics
 from components.monitoring import RELEASE_LABEL
 from components.weights_source import WeightsSource
 from stacks.settings.engines import VllmEngine
@@ -65,11 +66,13 @@ class ModelServer(pulumi.ComponentResource):
             opts=self._child,
         )
         self._namespace = namespace.metadata.name
+        self._expert_metrics = self._counts_of_experts()
         network_policy(
             name,
             self._metadata(),
             self._labels,
             spans_nodes=settings.nodes_per_engine > 1,
+            scraped_ports=self._expert_metrics.ports if self._expert_metrics else (),
             opts=self._child,
         )
         workload = self._workload()
@@ -166,6 +169,20 @@ class ModelServer(pulumi.ComponentResource):
             weights_volumes=args.weights.volumes(
                 f"{self._name}-weights", self._namespace, self._child
             ),
+            expert_metrics=self._expert_metrics,
+        )
+
+    def _counts_of_experts(self) -> ExpertMetrics | None:
+        settings = self._args.settings
+        if not settings.counts_experts:
+            return None
+        return expert_metrics(
+            self._name,
+            self._metadata(),
+            self._labels,
+            server_name=settings.server_name,
+            data_parallel_size=settings.layout.data_parallel_size,
+            opts=self._child,
         )
 
     def _secrets(self) -> list[apiextensions.CustomResource]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes import core, helm, meta
@@ -14,7 +15,12 @@ from stacks.settings.charts import ChartSettings
 RELEASE_LABEL = {"release": charts.KUBE_PROMETHEUS_STACK.name}
 """Prometheus selects the monitors and rules that carry this label, in every namespace."""
 
+_SELECTED = ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
+
 NAMESPACE = "monitoring"
+DASHBOARD_LABEL, DASHBOARD_LABEL_VALUE = "grafana_dashboard", "1"
+"""Grafana's sidecar loads the ConfigMaps that carry this label."""
+FOLDER_ANNOTATION = "grafana_folder"
 PROMETHEUS_URL = f"http://{charts.KUBE_PROMETHEUS_STACK.name}-prometheus.{NAMESPACE}.svc:9090"
 
 
@@ -49,23 +55,23 @@ class Monitoring(pulumi.ComponentResource):
             charts.KUBE_PROMETHEUS_STACK,
             version=args.charts.kube_prometheus_stack,
             namespace=namespace.metadata.name,
-            values=values(args.charts.image_registry),
+            values=values(args.charts),
             opts=child,
         )
         self.register_outputs({"release": self.release.name})
 
 
-def values(image_registry: str | None) -> dict[str, object]:
+def values(settings: ChartSettings) -> dict[str, Any]:
     """Values of kube-prometheus-stack.
 
     EKS runs etcd, the scheduler and the controller manager out of reach, so
-    their scrape jobs would alert for ever. Grafana stays off: it would come
-    with a password that is the same everywhere.
+    their scrape jobs would alert for ever.
     """
+    registry = settings.image_registry
     return {
-        **({"global": {"imageRegistry": image_registry}} if image_registry else {}),
+        **({"global": {"imageRegistry": registry}} if registry else {}),
         "commonLabels": dict(RELEASE_LABEL),
-        "grafana": {"enabled": False},
+        "grafana": _grafana(settings.grafana_admin_secret),
         "kubeControllerManager": {"enabled": False},
         "kubeEtcd": {"enabled": False},
         "kubeScheduler": {"enabled": False},
@@ -74,10 +80,45 @@ def values(image_registry: str | None) -> dict[str, object]:
         "prometheus": {
             "prometheusSpec": {
                 "retention": "15d",
-                "ruleSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "serviceMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
-                "podMonitorSelector": {"matchLabels": dict(RELEASE_LABEL)},
+                # What the chart selects by itself has differed between its versions.
+                **{f"{kind}Selector": {"matchLabels": dict(RELEASE_LABEL)} for kind in _SELECTED},
             }
+        },
+    }
+
+
+def _grafana(admin_secret: str | None) -> dict[str, Any]:
+    """Off without a Secret of the team's: no password is in a chart's values.
+
+    Its sidecars read what is in their own namespace alone; by the chart's default they may read
+    every Secret of the cluster.
+    """
+    if admin_secret is None:
+        return {"enabled": False}
+    return {
+        "enabled": True,
+        "admin": {
+            "existingSecret": admin_secret,
+            "userKey": "admin-user",
+            "passwordKey": "admin-password",
+        },
+        "grafana.ini": {
+            "auth.anonymous": {"enabled": False},
+            "users": {"allow_sign_up": False},
+            "analytics": {"reporting_enabled": False, "check_for_updates": False},
+        },
+        "rbac": {"namespaced": True},
+        "sidecar": {
+            "dashboards": {
+                "enabled": True,
+                "label": DASHBOARD_LABEL,
+                "labelValue": DASHBOARD_LABEL_VALUE,
+                "searchNamespace": NAMESPACE,
+                "resource": "configmap",
+                "folderAnnotation": FOLDER_ANNOTATION,
+                "provider": {"foldersFromFilesStructure": True},
+            },
+            "datasources": {"enabled": True, "searchNamespace": NAMESPACE},
         },
     }
 

@@ -152,15 +152,23 @@ def _container(
         image=pod.settings.image,
         args=flags,
         env=_environment(pod, engine),
-        ports=[core.v1.ContainerPortArgs(name="http", container_port=PORT)] if answers else None,
+        ports=_ports(pod, answers=answers) or None,
         resources=pod.quantities(**(efa if efa_interfaces else {})),
         startup_probe=_probe(startup) if answers else None,
         readiness_probe=_probe(3) if answers else None,
         liveness_probe=_probe(6) if answers else None,
         lifecycle=sleep_before_stop(prestop_s),
         security_context=locked_down(),
-        volume_mounts=pod.mounts(),
+        volume_mounts=[
+            *pod.mounts(),
+            *(pod.expert_metrics.mounts() if pod.expert_metrics else ()),
+        ],
     )
+
+
+def _ports(pod: EnginePod, *, answers: bool) -> list[core.v1.ContainerPortArgs]:
+    http = [core.v1.ContainerPortArgs(name="http", container_port=PORT)] if answers else []
+    return [*http, *(pod.expert_metrics.container_ports() if pod.expert_metrics else ())]
 
 
 def _environment(pod: EnginePod, engine: VllmEngine) -> list[core.v1.EnvVarArgs]:
@@ -184,6 +192,8 @@ def _environment(pod: EnginePod, engine: VllmEngine) -> list[core.v1.EnvVarArgs]
                 ),
             ),
         ]
+    if pod.expert_metrics is not None:
+        environment += pod.expert_metrics.environment()
     if pod.settings.api_key_secret is not None:
         environment.append(from_secret("VLLM_API_KEY", pod.settings.api_key_secret, "key"))
     return [*environment, *pod.weights.environment()]

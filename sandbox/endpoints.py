@@ -30,6 +30,8 @@ PORT_FIELDS = (
     "lws_webhook_port",
     "keda_metrics_service_port",
     "keda_adapter_port",
+    "prometheus_port",
+    "player_port",
 )
 
 
@@ -50,6 +52,8 @@ class Endpoints:
     lws_webhook_port: int
     keda_metrics_service_port: int
     keda_adapter_port: int
+    prometheus_port: int
+    player_port: int
     access_key: str
     secret_key: str
     kube_ca_file: str
@@ -75,6 +79,14 @@ class Endpoints:
     @property
     def service_proxy_url(self) -> str:
         return f"https://{LOOPBACK}:{self.service_proxy_port}"
+
+    @property
+    def prometheus_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.prometheus_port}"
+
+    @property
+    def player_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.player_port}"
 
     @property
     def service_ports(self) -> dict[str, int]:

@@ -32,13 +32,19 @@ from sandbox.environment import (
     sandbox_environment,
 )
 from sandbox.locks import LockHeldError, held_lock
+from sandbox.monitoring.processes import (
+    MONITORING_NAMES,
+    monitoring_specs,
+    recorded_speed,
+    write_prometheus_configuration,
+)
 from sandbox.paths import SandboxPaths, default_paths, write_private
 from sandbox.processes import ProcessSpec, ProcessTable, last_lines
 from sandbox.reporter import Reporter, SilentReporter
 from sandbox.status import PORT_OWNERS, ProcessStatus, SandboxStatus, status
 from sandbox.toolchain.ensure import Tools, ensure_tools
 
-STOP_ORDER = tuple(reversed((*PROCESS_NAMES, *OPERATOR_NAMES, *KEDA_NAMES)))
+STOP_ORDER = tuple(reversed((*PROCESS_NAMES, *OPERATOR_NAMES, *KEDA_NAMES, *MONITORING_NAMES)))
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.1
 # A port can be taken between its choice and the listening; then another is chosen.
@@ -65,6 +71,8 @@ class Sandbox:
     endpoints: Endpoints
     started: tuple[str, ...]
     """Names of the processes that this start had to start; empty when all ran already."""
+    prometheus_speed: int | None = None
+    """How many times as fast as ours Prometheus' clock runs; None where there is none."""
 
     def environment(self, *, passphrase_file: Path = PASSPHRASE_FILE) -> dict[str, str]:
         return sandbox_environment(
@@ -79,14 +87,22 @@ class Sandbox:
         return as_exports(self.paths, self.tools, self.endpoints, passphrase_file=passphrase_file)
 
 
-def start(reporter: Reporter, paths: SandboxPaths | None = None, *, keda: bool = False) -> Sandbox:
+def start(
+    reporter: Reporter,
+    paths: SandboxPaths | None = None,
+    *,
+    keda: bool = False,
+    prometheus_speed: int | None = None,
+) -> Sandbox:
     """Start what does not run yet and wait until all of it is ready.
 
-    With `keda` that is built too, and waits for its chart; once started, it stays until a `stop`.
+    With `keda` that is built too, and waits for its chart; with `prometheus_speed` so is
+    Prometheus, on a clock that runs so many times as fast. Once started, both stay until a `stop`.
     Raises StartError, LockHeldError, and what `sandbox.toolchain.ensure_tools` raises.
     """
     paths = paths or default_paths()
-    tools = ensure_tools(reporter, keda=keda or _has_keda(paths))
+    speed = prometheus_speed or _present_speed(paths)
+    tools = ensure_tools(reporter, keda=keda or _has_keda(paths), prometheus=speed is not None)
     with _exclusive(paths, "starts the sandbox", reporter), _private_files():
         table = ProcessTable(paths.processes, paths.state)
         for name in table.end_strays(STOP_ORDER, STOP_SECONDS):
@@ -96,8 +112,8 @@ def start(reporter: Reporter, paths: SandboxPaths | None = None, *, keda: bool =
         endpoints = _free_endpoints(paths, table, reporter)
         for _ in range(PORT_ATTEMPTS):
             try:
-                started = _start_all(paths, endpoints, tools, table, reporter)
-                return Sandbox(paths, tools, endpoints, started)
+                started = _start_all(paths, endpoints, tools, speed, table, reporter)
+                return Sandbox(paths, tools, endpoints, started, speed)
             except _PortTakenError as error:
                 endpoints = _change_ports(paths, endpoints, error.fields, reporter)
         raise StartError(f"other programs took the chosen ports {PORT_ATTEMPTS} times; try again")
@@ -124,13 +140,20 @@ def attach(paths: SandboxPaths | None = None) -> Sandbox | None:
     present = status(paths)
     if not present.running or present.endpoints is None:
         return None
-    tools = ensure_tools(SilentReporter(), keda=_has_keda(paths))
-    return Sandbox(paths, tools, present.endpoints, ())
+    speed = _present_speed(paths)
+    tools = ensure_tools(SilentReporter(), keda=_has_keda(paths), prometheus=speed is not None)
+    return Sandbox(paths, tools, present.endpoints, (), speed)
 
 
 def _has_keda(paths: SandboxPaths) -> bool:
     table = ProcessTable(paths.processes, paths.state)
     return any(table.recorded(name) for name in KEDA_NAMES)
+
+
+def _present_speed(paths: SandboxPaths) -> int | None:
+    table = ProcessTable(paths.processes, paths.state)
+    is_there = any(table.recorded(name) for name in MONITORING_NAMES)
+    return recorded_speed(paths) if is_there else None
 
 
 @contextmanager
@@ -201,15 +224,19 @@ def _start_all(
     paths: SandboxPaths,
     endpoints: Endpoints,
     tools: Tools,
+    prometheus_speed: int | None,
     table: ProcessTable,
     reporter: Reporter,
 ) -> tuple[str, ...]:
     pki = ensure_pki(paths.pki)
     write_configuration(paths, endpoints, pki)
-    specs = (
+    specs = [
         *process_specs(paths, endpoints, pki, tools),
         *operator_specs(paths, endpoints, pki, tools),
-    )
+    ]
+    if tools.prometheus is not None and prometheus_speed is not None:
+        write_prometheus_configuration(paths, endpoints, prometheus_speed)
+        specs += monitoring_specs(paths, endpoints, tools.prometheus, prometheus_speed)
     begun = time.monotonic()
     started: list[str] = []
     asked_since: dict[str, float] = {}

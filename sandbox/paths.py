@@ -72,6 +72,11 @@ class SandboxPaths:
         return self.state / "charts"
 
     @property
+    def prometheus(self) -> Path:
+        """Prometheus' configuration, the rules that it loads, and its data."""
+        return self.state / "prometheus"
+
+    @property
     def helm(self) -> Path:
         return self.state / "helm"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from sandbox.control_plane.operator_processes import KEDA_NAMES, OPERATOR_NAMES
 from sandbox.control_plane.process_specs import PROCESS_NAMES
 from sandbox.endpoints import Endpoints, read_endpoints
+from sandbox.monitoring.processes import MONITORING_NAMES
 from sandbox.paths import SandboxPaths, default_paths
 from sandbox.processes import ProcessTable
 
@@ -20,6 +21,8 @@ PORT_OWNERS = {
     "lws_webhook_port": "lws-controller-manager",
     "keda_metrics_service_port": "keda-operator",
     "keda_adapter_port": "keda-adapter",
+    "prometheus_port": "prometheus",
+    "player_port": "scene-player",
 }
 
 
@@ -74,7 +77,7 @@ def status(paths: SandboxPaths | None = None) -> SandboxStatus:
     table = ProcessTable(paths.processes, paths.state)
     endpoints = read_endpoints(paths)
     processes = []
-    optional = tuple(name for name in KEDA_NAMES if table.recorded(name))
+    optional = tuple(name for name in (*KEDA_NAMES, *MONITORING_NAMES) if table.recorded(name))
     for name in (*PROCESS_NAMES, *OPERATOR_NAMES, *optional):
         running = table.running(name)
         fields = [field for field, owner in PORT_OWNERS.items() if owner == name]

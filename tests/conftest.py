@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.reporter import PlainReporter
-from sandbox.toolchain.ensure import ensure_promtool
+from sandbox.toolchain.ensure import PrometheusTools, ensure_prometheus
 
 # A shell without job control starts what is in the background with SIGINT ignored, and every
 # child inherits that: the tests of Ctrl-C would then press a key that nobody hears.
@@ -21,6 +21,11 @@ for name in [each for each in os.environ if each.startswith(_OF_THE_CALLER)]:
 
 
 @pytest.fixture(scope="session")
-def promtool() -> Path:
-    """The real promtool: minutes when it is not in the cache yet."""
-    return ensure_promtool(PlainReporter(sys.stderr))
+def prometheus_tools() -> PrometheusTools:
+    """The real ones: minutes when they are not in the cache yet."""
+    return ensure_prometheus(PlainReporter(sys.stderr))
+
+
+@pytest.fixture(scope="session")
+def promtool(prometheus_tools: PrometheusTools) -> Path:
+    return prometheus_tools.promtool

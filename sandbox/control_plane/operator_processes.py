@@ -95,7 +95,9 @@ def _keda_operator(paths: SandboxPaths, endpoints: Endpoints, keda: KedaTools) -
             "--health-probe-bind-address=0",
         ),
         inputs=("keda-serving/tls.crt", "keda.kubeconfig"),
-        environment=_KEDA_ENVIRONMENT,
+        # Nothing here resolves the name of Prometheus' Service; Go's own client takes a proxy for
+        # plain HTTP to any address but loopback, and Prometheus answers what it is sent as one.
+        environment={**_KEDA_ENVIRONMENT, "HTTP_PROXY": endpoints.prometheus_url},
     )
 
 

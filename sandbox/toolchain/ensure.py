@@ -27,7 +27,7 @@ from sandbox.toolchain.pins import (
     keda_module,
     kubernetes_provider_version,
     path_versions,
-    promtool_module,
+    prometheus_module,
 )
 
 _MONITORING_API = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
@@ -66,6 +66,14 @@ class KedaTools:
 
 
 @dataclass(frozen=True)
+class PrometheusTools:
+    """Prometheus, and promtool of the same version."""
+
+    prometheus: Path
+    promtool: Path
+
+
+@dataclass(frozen=True)
 class Tools:
     """Absolute paths of everything that is built. `*_folder` are folders of YAML files."""
 
@@ -82,6 +90,7 @@ class Tools:
     kwok_stages_folder: Path
     lws_chart_folder: Path
     keda: KedaTools | None = None
+    prometheus: PrometheusTools | None = None
 
 
 def missing_tools() -> tuple[str, ...]:
@@ -95,8 +104,8 @@ def missing_tools() -> tuple[str, ...]:
     return tuple(missing)
 
 
-def ensure_tools(reporter: Reporter, *, keda: bool = False) -> Tools:
-    """Every tool, built where it is missing; KEDA only on demand.
+def ensure_tools(reporter: Reporter, *, keda: bool = False, prometheus: bool = False) -> Tools:
+    """Every tool, built where it is missing; KEDA and Prometheus only on demand.
 
     Raises GoMissingError, BuildError (both of `go_build`) and UnknownPlatformError.
     """
@@ -109,6 +118,7 @@ def ensure_tools(reporter: Reporter, *, keda: bool = False) -> Tools:
         kwok_stages_folder=_extra(_module("kwok"), "stages"),
         lws_chart_folder=_extra(_module("kwok"), "lws-chart"),
         keda=_ensure_keda(reporter) if keda else None,
+        prometheus=ensure_prometheus(reporter) if prometheus else None,
     )
 
 
@@ -123,9 +133,10 @@ def _ensure_keda(reporter: Reporter) -> KedaTools:
     )
 
 
-def ensure_promtool(reporter: Reporter) -> Path:
-    """promtool, built where it is missing; raises what `ensure_tools` raises."""
-    return _ensure_module(promtool_module(), reporter)["promtool"]
+def ensure_prometheus(reporter: Reporter) -> PrometheusTools:
+    """Both, built where they are missing; raises what `ensure_tools` raises."""
+    found = _ensure_module(prometheus_module(), reporter)
+    return PrometheusTools(found["prometheus"], found["promtool"])
 
 
 def module_folder(module: GoModule) -> Path:

@@ -180,11 +180,19 @@ def keda_module() -> GoModule:
     )
 
 
-def promtool_module() -> GoModule:
-    """promtool, which tests alone need. Without service discovery, a third of its packages go."""
+def prometheus_module() -> GoModule:
+    """Prometheus and promtool, which tests and `up --prometheus` need.
+
+    Without its web page, which takes npm, and of service discovery with files and HTTP alone: the
+    clients of the clouds are a third of its packages.
+    """
+    prometheus = "github.com/prometheus/prometheus"
     return GoModule(
         "prometheus",
-        (Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool"),),
+        (
+            Tool("prometheus", f"{prometheus}/cmd/prometheus"),
+            Tool("promtool", f"{prometheus}/cmd/promtool"),
+        ),
         build_tags=("remove_all_sd",),
     )
 

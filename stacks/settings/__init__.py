@@ -150,6 +150,9 @@ class Settings(Section):
             experts=models.model(server.model).experts,
             gpus_per_node=instance_types.instance_type(self.gpu_node_group.instance_type).gpu_count,
             startup_s=startup_s,
+            engines=server.replicas,
             engine_has_metrics=server.engine.has_metrics,
+            queue_is_limited=server.engine.queue_is_limited,
             spans_nodes=server.nodes_per_engine > 1,
+            expert_metrics=server.counts_experts,
         )

@@ -39,6 +39,9 @@ class VllmEngine(Section):
     required where the engine spans nodes: the stock image has no EFA libraries."""
     expert_parallel: ExpertParallel | None = None
     """Experts whole on each GPU; none: each GPU has a slice of every expert."""
+    expert_metrics: bool = False
+    """Whether tokens per expert are counted and exported (docs/how-to/expert-load.md); off, since
+    it hooks into vLLM's internals and its cost on a GPU is not measured."""
     gpu_memory_utilization: Annotated[
         float,
         Field(ge=memory_fit.MIN_GPU_MEMORY_UTILIZATION, le=memory_fit.MAX_GPU_MEMORY_UTILIZATION),
@@ -57,11 +60,16 @@ class VllmEngine(Section):
     """Most prompt tokens of requests that wait for their first token; others get HTTP 503. None:
     no limit."""
 
+    @property
+    def queue_is_limited(self) -> bool:
+        return self.max_queued_requests is not None or self.max_queued_tokens is not None
+
 
 class DeepSpeedMiiEngine(Section):
     """DeepSpeed-MII (FastGen), for Mixtral-8x7B alone; see docs/how-to/deepspeed-mii.md."""
 
     has_metrics: ClassVar[bool] = False
+    queue_is_limited: ClassVar[bool] = False
 
     kind: Literal["deepspeed_mii"]
     """`deepspeed_mii`"""

@@ -101,6 +101,10 @@ class ModelServerSettings(Section):
                 return 1
 
     @property
+    def counts_experts(self) -> bool:
+        return isinstance(self.engine, VllmEngine) and self.engine.expert_metrics
+
+    @property
     def layout(self) -> ParallelLayout:
         experts = self.engine.expert_parallel if isinstance(self.engine, VllmEngine) else None
         return ParallelLayout(

@@ -60,6 +60,12 @@ def check_engine(settings: "Settings") -> None:
         )
     if isinstance(server.engine, VllmEngine) and server.nodes_per_engine > 1:
         _check_across_nodes(settings, server.engine)
+    if server.counts_experts and not model.experts:
+        raise refused(
+            "model_server.engine.expert_metrics",
+            "true",
+            f"false for {model.name}: it is dense, and has no experts",
+        )
     if model.gated and isinstance(settings.model_weights, InstanceStoreWeights):
         secret = settings.model_weights.hugging_face_token_secret
         if secret is None:

@@ -2,6 +2,11 @@ import pytest
 
 from catalog import charts
 from components import gpu_operator, keda, leader_worker_set_operator, monitoring
+from stacks import reading
+
+CHARTS = reading.from_file("local").charts.model_copy(
+    update={"image_registry": "registry.example.com", "grafana_admin_secret": "grafana-admin"}
+)
 
 
 @pytest.mark.parametrize(
@@ -9,7 +14,7 @@ from components import gpu_operator, keda, leader_worker_set_operator, monitorin
     [
         (charts.GPU_OPERATOR, gpu_operator.values([], "registry.example.com")),
         (charts.EFA_DEVICE_PLUGIN, gpu_operator.efa_values([], "registry.example.com")),
-        (charts.KUBE_PROMETHEUS_STACK, monitoring.values("registry.example.com")),
+        (charts.KUBE_PROMETHEUS_STACK, monitoring.values(CHARTS)),
         (charts.LEADER_WORKER_SET, leader_worker_set_operator.values("registry.example.com")),
         (charts.KEDA, keda.values("registry.example.com")),
     ],

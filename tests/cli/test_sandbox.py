@@ -152,7 +152,7 @@ def test_a_mistyped_option_is_an_error_and_not_a_refusal() -> None:
     assert "--json" in result.output
 
 
-@pytest.mark.parametrize("command", ["up", "status", "down", "env"])
+@pytest.mark.parametrize("command", ["up", "status", "scene", "down", "env"])
 def test_every_command_has_an_example_that_can_be_pasted(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == exit_codes.DONE

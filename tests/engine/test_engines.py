@@ -1,13 +1,16 @@
 """Every kind of engine on the real engine: goes up, rolls, is scaled, drains, and restarts."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sandbox.control_plane.kube_api import KubeApiError
+from stacks import reading
 from tests.engine.conftest import Project
 
 NAMESPACE = "/api/v1/namespaces/model-serving"
@@ -112,6 +115,12 @@ def conditions(found: dict[str, Any]) -> set[str]:
     return {each["type"] for each in all_of_them if each["status"] == "True"}
 
 
+def selects(selector: str, pod: str) -> bool:
+    """Whether the expression for `pod` in a selector of PromQL matches a name."""
+    (expression,) = re.findall(r'pod=~"([^"]+)"', selector)
+    return re.fullmatch(expression, pod) is not None
+
+
 def is_served(project: Project, path: str) -> bool:
     """Whether the API server has made room for a new kind."""
     try:
@@ -214,6 +223,12 @@ def test_an_engine_across_nodes_goes_up_rolls_and_restarts_as_a_group(
     ]
     assert ready == leader["metadata"]["name"]
 
+    # Alerts know them by their names.
+    served = replace(reading.from_file("local").served(0), spans_nodes=True)
+    both = {pod["metadata"]["name"] for pod in (leader, worker)}
+    assert {name for name in both if selects(served.pods, name)} == both
+    assert {name for name in both if selects(served.answering_pods, name)} == {ready}
+
     # A worker that outlives its leader's drain, and no longer.
     sleeps = {
         pod["metadata"]["name"]: pod["spec"]["containers"][0]["lifecycle"]["preStop"]["sleep"]
@@ -291,9 +306,11 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(project: Proj
     )
     assert monitors == []
     (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
-    assert [group["name"] for group in rule["spec"]["groups"]] == ["probe.rules", "gpu.rules"]
+    groups = [group["name"] for group in rule["spec"]["groups"]]
+    assert groups == ["probe.rules", "cluster.rules", "gpu.rules"]
     eventually(lambda: all_ready(project, 1))
     (pod,) = pods(project)
+    assert selects(reading.from_file("local").served(0).pods, pod["metadata"]["name"])
     (weights,) = pod["spec"]["initContainers"]
     assert weights["command"][:2] == ["hf", "download"]
     assert any(word.startswith("--revision=eba92302") for word in weights["args"])

@@ -107,6 +107,15 @@ def test_the_cni_is_there_before_any_node(project: Project) -> None:
         assert addon in group["dependencies"], group["urn"]
 
 
+def test_faults_of_gpus_are_found_and_repaired(project: Project) -> None:
+    addon = inputs(project, "aws:eks/addon:Addon", "moe-local-eks-node-monitoring-agent")
+    # Without a toleration its DCGM is absent from GPU nodes, which the agent takes for a fault.
+    agent = json.loads(addon["configurationValues"])
+    assert agent == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
+    group = inputs(project, "aws:eks/nodeGroup:NodeGroup", GPU)
+    assert group["nodeRepairConfig"]["enabled"] is True
+
+
 def test_a_destroy_goes_backwards(project: Project) -> None:
     """The engine deletes by what the state says, so each must name what it came after."""
     operator = resource(project, "kubernetes:helm.sh/v3:Release", "gpu-operator")["urn"]

@@ -79,6 +79,37 @@ def test_prometheus_selects_every_rule_and_monitor(project: Project) -> None:
             assert wanted.items() <= item["metadata"]["labels"].items(), item["metadata"]["name"]
 
 
+def test_grafana_finds_every_dashboard(project: Project) -> None:
+    selector = f"labelSelector={monitoring.DASHBOARD_LABEL}%3D{monitoring.DASHBOARD_LABEL_VALUE}"
+    path = f"/api/v1/namespaces/{monitoring.NAMESPACE}/configmaps"
+    uids = []
+    for config_map in project.kube.items(f"{path}?{selector}"):
+        assert monitoring.FOLDER_ANNOTATION in config_map["metadata"]["annotations"]
+        ((name, text),) = config_map["data"].items()
+        uid = json.loads(text)["uid"]
+        assert name == f"{uid}.json"
+        uids.append(uid)
+    shown = json.loads(project.pulumi("stack", "output", "--json").stdout)["dashboards"]
+    assert sorted(uids) == sorted(shown)
+    assert uids
+
+
+def test_metrics_of_the_operator_itself_are_scraped(project: Project) -> None:
+    """Its own ServiceMonitors lack the label, and alerts on what it says could never fire."""
+    monitors = project.kube.items(
+        f"/apis/monitoring.coreos.com/v1/namespaces/{gpu_operator.NAMESPACE}/servicemonitors"
+    )
+    found = {
+        (monitor["spec"]["selector"]["matchLabels"].get("app"), endpoint["port"])
+        for monitor in monitors
+        for endpoint in monitor["spec"]["endpoints"]
+    }
+    assert found >= {
+        ("gpu-operator", "gpu-operator-metrics"),
+        ("nvidia-node-status-exporter", "node-status"),
+    }
+
+
 def test_kubernetes_provider_uses_the_kubeconfig_of_the_cluster(project: Project) -> None:
     shown = project.pulumi("stack", "output", "kubeconfig", "--show-secrets")
     kubeconfig = json.loads(shown.stdout)
@@ -116,6 +147,8 @@ def test_a_new_release_replaces_nothing(project: Project) -> None:
     assert updated == {
         "aws:eks/nodeGroup:NodeGroup",
         "kubernetes:apps/v1:Deployment",
+        # The dashboards, which show the alerts' limits.
+        "kubernetes:core/v1:ConfigMap",
         "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
     }
 

@@ -308,3 +308,11 @@ def test_8x22b_fits_two_nodes_of_40_gb() -> None:
     settings = local(model_server=across(model=MIXTRAL_8X22B.name))
     assert settings.memory_fit().fits
     assert str(settings.memory_fit().layout) == "TP 8 x PP 2"
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_queued_requests": 64}, {"max_queued_tokens": 9000}])
+def test_alerts_know_whether_engines_refuse_requests(limit: dict[str, int]) -> None:
+    served = local(model_server={"engine": vllm(**limit), "replicas": 2}).served(1800)
+    assert served.queue_is_limited == bool(limit)
+    assert served.engines == 2
+    assert served.engine_has_metrics

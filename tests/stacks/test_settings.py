@@ -126,6 +126,26 @@ def test_the_stacks_are_the_four() -> None:
             "3 is not allowed; allowed: a bucket edge",
         ),
         (
+            section("alerts", vllm={"queue_time_p99_s": 7.5}),
+            "moe-serving:alerts.vllm.queue_time_p99_s",
+            "7.5 is not allowed; allowed: a bucket edge of vLLM: 0.3, 0.5, 0.8,",
+        ),
+        (
+            section("alerts", vllm={"inter_token_p99_s": 0.25}),
+            "moe-serving:alerts.vllm.inter_token_p99_s",
+            "0.25 is not allowed; allowed: a bucket edge of vLLM: 0.025, 0.05,",
+        ),
+        (
+            section("alerts", slo={"ttft_s": 2.0}),
+            "moe-serving:alerts.slo.ttft_s",
+            "2 is not allowed; allowed: a bucket edge of vLLM: 0.1, 0.25,",
+        ),
+        (
+            section("alerts", slo={"ttft_objective_ratio": 0.9}),
+            "moe-serving:alerts.slo.ttft_objective_ratio",
+            "0.9 is not allowed; allowed: above 0.9306 and below 1: a page asks for 14.4 times",
+        ),
+        (
             lambda config: config["moe-serving:network"].pop("zones"),
             "moe-serving:network.zones",
             "missing",

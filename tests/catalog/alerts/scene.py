@@ -16,6 +16,8 @@ SERVED = Served(
     experts=8,
     gpus_per_node=8,
     startup_s=1800,
+    engines=2,
+    queue_is_limited=True,
     spans_nodes=True,
     expert_metrics=True,
 )
@@ -30,10 +32,12 @@ def alerts() -> dict[str, Alert]:
     return {alert.name: alert for group in groups() for alert in group.alerts}
 
 
-def rules_file(folder: Path) -> Path:
+def rules_file(folder: Path, rules: list[RuleGroup] | None = None) -> Path:
+    """All groups, or `rules`, as a rule file."""
     path = folder / "rules.yaml"
     # JSON is YAML.
-    path.write_text(json.dumps({"groups": [group.as_dict(RUNBOOK_URL) for group in groups()]}))
+    content = {"groups": [group.as_dict(RUNBOOK_URL) for group in rules or groups()]}
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -43,11 +47,21 @@ def series(name: str, labels: dict[str, str], values: str) -> dict[str, str]:
     return {"series": f"{name}{{{selector}}}", "values": values}
 
 
+def counter(*legs: tuple[float, int]) -> str:
+    """Values of a counter from 0 on: in each leg it grows by so much at each of so many steps."""
+    value, parts = 0.0, ["0"]
+    for growth, steps in legs:
+        parts.append(f"{value + growth:g}+{growth:g}x{steps - 1}")
+        value += growth * steps
+    return " ".join(parts)
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Series at one-minute steps; minutes at which `alert` is quiet, and one at which it fires.
+    """Series at steps of `step_min`; minutes at which `alert` is quiet, and one at which it fires.
 
-    `labels` and `description` are those of the firing alert, and all of them.
+    Rules are evaluated at every step. `labels` and `description` are those of the firing alert,
+    and all of them.
     """
 
     alert: str
@@ -56,31 +70,36 @@ class Scene:
     firing_min: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    step_min: int = 1
 
 
 def play(scene: Scene, promtool: Path, folder: Path) -> None:
-    expectations = [_expectation(scene, minute, firing=False) for minute in scene.quiet_min]
-    if scene.firing_min is not None:
-        expectations.append(_expectation(scene, scene.firing_min, firing=True))
-    test = {
-        "interval": "1m",
-        "input_series": scene.input_series,
-        "alert_rule_test": expectations,
-    }
-    tests = {
-        "rule_files": [str(rules_file(folder))],
-        "evaluation_interval": "1m",
-        "tests": [test],
-    }
-    file = folder / "test.yaml"
-    file.write_text(json.dumps(tests))
+    run_promtool(promtool, rules_file(folder), [unit_test(scene)], f"{scene.step_min}m")
+
+
+def run_promtool(promtool: Path, rules: Path, tests: list[dict[str, Any]], interval: str) -> None:
+    file = rules.with_name("test.yaml")
+    document = {"rule_files": [str(rules)], "evaluation_interval": interval, "tests": tests}
+    file.write_text(json.dumps(document))
     result = subprocess.run(
         [promtool, "test", "rules", file], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
+def unit_test(scene: Scene, unit: str = "m") -> dict[str, Any]:
+    """The scene for promtool; `unit` is what a minute of it takes, a minute or a second."""
+    expectations = [_expectation(scene, minute, unit, firing=False) for minute in scene.quiet_min]
+    if scene.firing_min is not None:
+        expectations.append(_expectation(scene, scene.firing_min, unit, firing=True))
+    return {
+        "interval": f"{scene.step_min}{unit}",
+        "input_series": scene.input_series,
+        "alert_rule_test": expectations,
+    }
+
+
+def _expectation(scene: Scene, minute: int, unit: str, *, firing: bool) -> dict[str, Any]:
     alert = alerts()[scene.alert]
     expected = {
         "exp_labels": {**scene.labels, "severity": alert.severity},
@@ -91,7 +110,7 @@ def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
         },
     }
     return {
-        "eval_time": f"{minute}m",
+        "eval_time": f"{minute}{unit}",
         "alertname": scene.alert,
         "exp_alerts": [expected] if firing else [],
     }

@@ -1,0 +1,85 @@
+"""Rules on a faster clock: the same but for time, and the same alerts at the same moments."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.monitoring.compressed_time import (
+    ClockError,
+    compressed_duration,
+    compressed_expression,
+    compressed_groups,
+)
+from tests.catalog.alerts.scene import Scene, play
+from tests.catalog.alerts.test_all import SCENES
+
+SPEED = 60
+TIMES = {"interval", "evaluation_interval", "eval_time"}
+"""Keys of durations in a test of promtool's."""
+
+
+@pytest.mark.parametrize(
+    ("duration", "shorter"),
+    [("5m", "5000ms"), ("1h30m", "90000ms"), ("30s", "500ms"), ("3d", "4320000ms"), ("0s", "0ms")],
+)
+def test_a_duration_is_divided(duration: str, shorter: str) -> None:
+    assert compressed_duration(duration, SPEED) == shorter
+
+
+@pytest.mark.parametrize(
+    ("expression", "compressed"),
+    [
+        ("rate(a[5m]) > 5", "(rate(a[5000ms]) / 60) > 5"),
+        ("sum by (rate) (irate(a:b[1m]))", "sum by (rate) ((irate(a:b[1000ms]) / 60))"),
+        ("increase(a[1h]) > 3600", "increase(a[60000ms]) > 3600"),
+        ("a offset 5m - b offset -1m", "a offset 5000ms - b offset -1000ms"),
+        ("max_over_time(a[1h:5m])", "max_over_time(a[60000ms:5000ms])"),
+        ("a[300]", "a[5000ms]"),
+        ("time() - b > 1800", "(time() * 60) - b > 1800"),
+        (
+            'rate(a{le="5m",rate!~"[5m]"}[5m] offset 5m)',
+            '(rate(a{le="5m",rate!~"[5m]"}[5000ms] offset 5000ms) / 60)',
+        ),
+        ("rate(rate(a[1m])[5m:1m])", "(rate((rate(a[1000ms]) / 60)[5000ms:1000ms]) / 60)"),
+        ("a > 5m # [5m]", "a > 5m # [5m]"),
+        ("b_offset + rate_5m > 1e3", "b_offset + rate_5m > 1e3"),
+    ],
+)
+def test_only_time_changes_in_an_expression(expression: str, compressed: str) -> None:
+    assert compressed_expression(expression, SPEED) == compressed
+
+
+@pytest.mark.parametrize("expression", ["hour() > 5", "timestamp(a)", "a @ 1600000000"])
+def test_what_has_no_meaning_on_a_faster_clock_is_refused(expression: str) -> None:
+    with pytest.raises(ClockError):
+        compressed_expression(expression, SPEED)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.alert for scene in SCENES])
+def test_alerts_fire_and_rest_at_the_same_moments(
+    scene: Scene, promtool: Path, tmp_path: Path
+) -> None:
+    """The scene that promtool has accepted, with its rules and all its times on a faster clock."""
+    play(scene, promtool, tmp_path)
+    rules, test = tmp_path / "rules.yaml", tmp_path / "test.yaml"
+    groups = compressed_groups(json.loads(rules.read_text())["groups"], SPEED)
+    rules.write_text(json.dumps({"groups": groups}))
+    test.write_text(json.dumps(compressed_times(json.loads(test.read_text()))))
+    result = subprocess.run(
+        [promtool, "test", "rules", test], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def compressed_times(part: Any) -> Any:
+    if isinstance(part, list):
+        return [compressed_times(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: compressed_duration(value, SPEED) if key in TIMES else compressed_times(value)
+        for key, value in part.items()
+    }
