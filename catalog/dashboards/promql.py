@@ -16,14 +16,14 @@ def rate(counter: str, *matchers: str) -> str:
     return f"rate({counter}{{{','.join((ENGINES, *matchers))}}}[$__rate_interval])"
 
 
-def quantile(share: float, histogram: str, by: str = "model_name") -> str:
-    """A quantile of one of vLLM's histograms; `histogram` without `vllm:`."""
+def quantile(share: float, histogram: str) -> str:
+    """By model, of one of vLLM's histograms; `histogram` without `vllm:`."""
     buckets = rate(f"vllm:{histogram}_bucket")
-    return f"histogram_quantile({share:g}, sum by ({by}, le) ({buckets}))"
+    return f"histogram_quantile({share:g}, sum by (model_name, le) ({buckets}))"
 
 
 def quantiles(histogram: str) -> tuple[Query, ...]:
-    """The half, nine in ten and all but one in a hundred, by model."""
+    """p99, p90 and p50, by model."""
     return tuple(
         Query(quantile(share, histogram), f"{name} {{{{model_name}}}}")
         for name, share in (("p99", 0.99), ("p90", 0.9), ("p50", 0.5))

@@ -15,7 +15,9 @@ from sandbox.monitoring.series import Sample
 STORY = (
     ("calm", 60),
     ("burst", 20),
-    ("calm", 30),
+    ("calm", 10),
+    ("refusals", 10),
+    ("calm", 10),
     ("kv-full", 20),
     ("calm", 20),
     ("errors", 20),

@@ -33,7 +33,7 @@ def draw_time_series(figure: Figure, box: Box, shown: Shown) -> None:
     panel, lines = shown.panel, shown.lines
     defaults = defaults_of(panel)
     unit, custom = defaults["unit"], defaults.get("custom", {})
-    inner = box.inner(left=0.75, right=0.15, top=0.38, bottom=0.62)
+    inner = box.inner(left=0.82, right=0.15, top=0.38, bottom=0.62)
     axes = figure.add_axes(inner.on(figure))
     axes.set_facecolor("white")
     axes.spines[["top", "right"]].set_visible(False)
@@ -59,7 +59,7 @@ def draw_time_series(figure: Figure, box: Box, shown: Shown) -> None:
 
 def _plain(axes: Axes, lines: list[Line], colours: list[str]) -> None:
     """The first line is the widest, so that equal lines are seen beneath each other."""
-    widths = np.linspace(4.0, 1.5, len(lines)) if len(lines) > 1 else [1.7]
+    widths = np.linspace(3.4, 1.5, len(lines)) if len(lines) > 1 else [1.7]
     for line, colour, style, width in zip(lines, colours, _line_styles(lines), widths, strict=True):
         # Where a series has no value there is no line.
         first_s, last_s = int(line.answered.times_s[0]), int(line.answered.times_s[-1])
