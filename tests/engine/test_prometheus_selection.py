@@ -1,9 +1,12 @@
 """What the Prometheus of the real cluster selects, and whether it finds what to scrape."""
 
+import time
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
+from sandbox.control_plane.kube_api import KubeApiError
 from tests.components.prometheus_selection import KINDS, Selection, matches
 from tests.engine.conftest import Project
 
@@ -17,8 +20,17 @@ def selection(project: Project) -> Selection:
 
 
 def of_kind(project: Project, kind: str) -> list[dict[str, Any]]:
+    """The API server answers 429 until it has made room for a kind that is new."""
     version = "v1alpha1" if kind == "ScrapeConfig" else "v1"
-    return project.kube.items(f"/apis/monitoring.coreos.com/{version}/{kind.lower()}s")
+    path = f"/apis/monitoring.coreos.com/{version}/{kind.lower()}s"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return project.kube.items(path)
+        except KubeApiError as error:
+            if error.status != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
 
 
 def test_every_rule_and_monitor_of_the_state_is_in_the_cluster_and_selected(
