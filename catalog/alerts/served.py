@@ -8,7 +8,7 @@ class Served:
     """One model server and its nodes.
 
     `startup_s` is how long an engine may take from its pod's creation to its first answer;
-    `experts` are those of a layer, 0 for a dense model.
+    `experts` are those of a layer, 1 for a dense model.
     """
 
     namespace: str
