@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,9 +35,9 @@ def main(rounds: int) -> None:
             ids = _route(logits, top_k)
             times = _median_s(
                 {
-                    "route": lambda logits=logits, k=top_k: _route(logits, k),
-                    "count": lambda ids=ids: capture(ids),
-                    "experts": lambda s=states, i=ids, g=gates, d=downs: _experts(s, i, g, d),
+                    "route": partial(_route, logits, top_k),
+                    "count": partial(capture, ids),
+                    "experts": partial(_experts, states, ids, gates, downs),
                 },
                 rounds,
             )
@@ -71,4 +72,4 @@ def _median_s(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
 
 if __name__ == "__main__":
     with torch.inference_mode():
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 11)

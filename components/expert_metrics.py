@@ -1,6 +1,6 @@
 """The plugin that counts tokens per expert, in every pod of a model server.
 
-It comes by ConfigMap instead of in the image (docs/adr/0008): vLLM's own image, or one with EFA
+It comes by ConfigMap instead of in the image (docs/adr/0009): vLLM's own image, or one with EFA
 libraries, serves as it is, and switching the plugin off takes away all of it.
 """
 

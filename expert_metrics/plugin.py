@@ -25,16 +25,15 @@ def register() -> None:
     fail_open("it stays off", _hook)
 
 
-def fail_open(what_follows: str, work: Callable[..., None], *args: Any) -> None:
+def fail_open(what_follows: str, work: Callable[[], None]) -> None:
     """Does `work`; whatever goes wrong is logged, for vLLM serves on."""
     try:
-        work(*args)
+        work()
     except Exception:
         logger.exception("expert metrics: %s", what_follows)
 
 
 def _hook() -> None:
-    from vllm.v1.worker.gpu_worker import Worker as GpuWorker
     from vllm.version import __version__
 
     if not __version__.startswith(TESTED):
@@ -42,17 +41,23 @@ def _hook() -> None:
             "expert metrics: made for vLLM %sx and not for %s: it stays off", TESTED, __version__
         )
         return
-    # Before memory is profiled and CUDA graphs are captured: both must see the capture.
-    _after(GpuWorker, "load_model", _State.bind)
-    # Whatever warms up routes made-up tokens.
-    _after(GpuWorker, "compile_or_warm_up_model", _State.export)
+    from vllm.v1.worker.gpu_worker import Worker as GpuWorker
+
+    hooks = {
+        # Before memory is profiled and CUDA graphs are captured: both must see the capture.
+        "load_model": _State.bind,
+        # Whatever warms up routes made-up tokens.
+        "compile_or_warm_up_model": _State.export,
+    }
+    # Both are there, or none is changed.
+    originals = {method: getattr(GpuWorker, method) for method in hooks}
+    for method, original in originals.items():
+        if not hasattr(original, _STATE):
+            setattr(GpuWorker, method, _followed_by(hooks[method], original))
 
 
-def _after(owner: Any, method: str, hook: Callable[[_State], None]) -> None:
-    """Wraps a method of `owner` once: `hook` follows it and cannot fail it."""
-    original = getattr(owner, method)
-    if hasattr(original, _STATE):
-        return
+def _followed_by(hook: Callable[[_State], None], original: Any) -> Any:
+    """A method that does what `original` does, and then `hook`, which cannot fail it."""
 
     @functools.wraps(original)
     def wrapped(worker: Any, *args: Any, **kwargs: Any) -> Any:
@@ -61,7 +66,7 @@ def _after(owner: Any, method: str, hook: Callable[[_State], None]) -> None:
         return result
 
     setattr(wrapped, _STATE, True)
-    setattr(owner, method, wrapped)
+    return wrapped
 
 
 def _state(worker: Any) -> _State:

@@ -124,7 +124,7 @@ def _plugin(served: Served) -> tuple[Alert, ...]:
         Alert(
             name="ExpertMetricsAbsent",
             expression=(
-                f"(max by ({pod}) (up{{{target}}}) == 0"
+                f"(min by ({pod}) (up{{{target}}}) == 0"
                 f" and on ({pod}) time() - max by ({pod}) ({created}) > {served.startup_s})"
                 f" or (count by ({pod}) (vllm:kv_cache_usage_perc"
                 f'{{namespace="{served.namespace}"}}) unless on ({pod}) up{{{target}}})'

@@ -8,7 +8,7 @@ class Served:
     """One model server and its nodes.
 
     `model_name` is a DNS label, and also the name of the Service; `experts` are those of a layer,
-    0 for a dense model; `startup_s` is how long an engine may take from its pod's creation to its
+    1 for a dense model; `startup_s` is how long an engine may take from its pod's creation to its
     first answer; `engines` are the fewest that should run; `queue_is_limited` where an engine
     refuses requests past a limit.
     """

@@ -60,7 +60,7 @@ def check_engine(settings: "Settings") -> None:
         )
     if isinstance(server.engine, VllmEngine) and server.nodes_per_engine > 1:
         _check_across_nodes(settings, server.engine)
-    if server.counts_experts and not model.experts:
+    if server.counts_experts and model.experts == 1:
         raise refused(
             "model_server.engine.expert_metrics",
             "true",

@@ -20,18 +20,16 @@ DEPLOYMENT = f"/apis/apps/v1/namespaces/model-serving/deployments/{SERVER}"
 
 EFA_IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/vllm-openai-efa@sha256:{'5' * 64}"
 MII_IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/deepspeed-mii@sha256:{'6' * 64}"
-ACROSS_NODES = {
-    "image": EFA_IMAGE,
-    "engine": {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"},
-}
-EXPERT_PARALLEL = {
-    "tensor_parallel_size": 4,
-    "engine": {"kind": "vllm", "expert_parallel": {"data_parallel_size": 2}},
-}
+TWO_STAGES = {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"}
+ACROSS_NODES = {"image": EFA_IMAGE, "engine": TWO_STAGES}
+TWO_RANKS = {"kind": "vllm", "expert_parallel": {"data_parallel_size": 2}}
+EXPERT_PARALLEL = {"tensor_parallel_size": 4, "engine": TWO_RANKS}
 TWO_ON_A_NODE = {"tensor_parallel_size": 4, "memory_gib": 320, "cpu": 40}
 MII = {"image": MII_IMAGE, "engine": {"kind": "deepspeed_mii"}}
 AS_IT_IS: dict[str, object] = {}
 
+POD_MONITORS = "/apis/monitoring.coreos.com/v1/namespaces/model-serving/podmonitors"
+NETWORK_POLICIES = "/apis/networking.k8s.io/v1/namespaces/model-serving/networkpolicies"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EXTERNAL_SECRETS = "/apis/external-secrets.io/v1/namespaces/model-serving/externalsecrets"
 EXTERNAL_SECRET_CRD: dict[str, Any] = {
@@ -314,6 +312,64 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(project: Proj
     (weights,) = pod["spec"]["initContainers"]
     assert weights["command"][:2] == ["hf", "download"]
     assert any(word.startswith("--revision=eba92302") for word in weights["args"])
+
+
+def test_tokens_per_expert_are_asked_of_every_rank_by_monitoring_alone(project: Project) -> None:
+    up_with(project, **EXPERT_PARALLEL)
+    up_with(project, engine={**TWO_RANKS, "expert_metrics": True})
+    eventually(lambda: all_ready(project, 1))
+    (pod,) = pods(project)
+    check_expert_metrics(project, [pod], ports={9500, 9501})
+
+    # Switched off, nothing of it stays.
+    up_with(project, **EXPERT_PARALLEL)
+    eventually(lambda: all_ready(project, 1))
+    assert project.kube.items(POD_MONITORS) == []
+    assert [each for each in config_maps(project) if "experts" in each] == []
+    (pod,) = pods(project)
+    assert "9500" not in str(pod["spec"])
+
+
+def test_tokens_per_expert_are_asked_of_every_stage(across_nodes: Project) -> None:
+    across_nodes.change("model_server", engine={**TWO_STAGES, "expert_metrics": True})
+    up(across_nodes)
+    assert all_ready(across_nodes, 2)
+    check_expert_metrics(across_nodes, pods(across_nodes), ports={9500})
+
+
+def check_expert_metrics(project: Project, found: list[dict[str, Any]], ports: set[int]) -> None:
+    """Every pod of `found` has the plugin and its ports, and Prometheus finds all of them."""
+    (monitor,) = project.kube.items(POD_MONITORS)
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    scraped = {each["port"] for each in monitor["spec"]["podMetricsEndpoints"]}
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    for pod in found:
+        assert selected <= pod["metadata"]["labels"].items()
+        (container,) = pod["spec"]["containers"]
+        named = {each["name"]: each["containerPort"] for each in container["ports"]}
+        assert {named[name] for name in scraped} == ports
+        variables = {each["name"]: each.get("value") for each in container["env"]}
+        assert variables["MOE_EXPERT_METRICS_MODEL_NAME"] == SERVER
+        folder = variables["PYTHONPATH"]
+        (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == folder]
+        (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == mount["name"]]
+        assert volume["configMap"]["name"] in config_maps(project)
+        assert mount["readOnly"]
+    policy = project.kube.request("GET", f"{NETWORK_POLICIES}/{SERVER}")["spec"]
+    monitoring = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+    (ingress,) = [
+        rule
+        for rule in policy["ingress"]
+        if {each["port"] for each in rule.get("ports", [])} == ports
+    ]
+    assert ingress["from"] == [{"namespaceSelector": monitoring}]
+    (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
+    assert "experts.rules" in [group["name"] for group in rule["spec"]["groups"]]
+
+
+def config_maps(project: Project) -> set[str]:
+    found = project.kube.items(f"{NAMESPACE}/configmaps")
+    return {each["metadata"]["name"] for each in found}
 
 
 def test_secrets_come_from_the_store_before_the_engines_that_need_them(project: Project) -> None:

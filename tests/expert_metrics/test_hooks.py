@@ -45,7 +45,7 @@ def test_a_stand_in_has_the_signatures_of_the_source(owner: type) -> None:
     for name, signature in signatures.items():
         member = inspect.getattr_static(owner, name)
         is_property = isinstance(member, property)
-        parameters = inspect.signature(member.fget if is_property else member).parameters  # type: ignore[arg-type]
+        parameters = inspect.signature(member.fget if is_property else member).parameters
         plain = [each.name for each in parameters.values() if each.kind is not each.KEYWORD_ONLY]
         only = [each.name for each in parameters.values() if each.kind is each.KEYWORD_ONLY]
         words = ", ".join([*plain, *(["*", *only] if only else [])])

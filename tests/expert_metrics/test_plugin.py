@@ -176,7 +176,7 @@ def no_worker(vllm: VLLM) -> None:
 
 
 def no_method(vllm: VLLM) -> None:
-    del vllm.worker_class.load_model
+    del vllm.worker_class.compile_or_warm_up_model
 
 
 @pytest.mark.parametrize("change", [another_version, no_worker, no_method])
@@ -185,10 +185,10 @@ def test_a_vllm_that_it_was_not_made_for_is_left_alone(
     caplog: pytest.LogCaptureFixture,
     change: Callable[[VLLM], None],
 ) -> None:
-    warm_up = vllm.worker_class.compile_or_warm_up_model
+    load_model = vllm.worker_class.load_model
     change(vllm)
     plugin.register()
-    assert vllm.worker_class.compile_or_warm_up_model is warm_up
+    assert vllm.worker_class.load_model is load_model
     (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert "it stays off" in record.message
 

@@ -109,6 +109,7 @@ _ENGINES: st.SearchStrategy[dict[str, Any]] = st.one_of(
             "pipeline_parallel_size": st.sampled_from([1, 2, 3]),
             "efa_installer": st.sampled_from(["1.51.0", "1.28.0"]),
             "expert_parallel": _EXPERT_PARALLEL,
+            "expert_metrics": st.booleans(),
             "gpu_memory_utilization": st.sampled_from([0.5, 0.9, 0.95, 0.99]),
             "max_num_seqs": st.sampled_from([64, 256, 1024]),
             "max_num_batched_tokens": st.sampled_from([2048, 8192]),
@@ -153,7 +154,11 @@ _WORKING_SERVERS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         },
         {"engine": {"kind": "vllm", "expert_parallel": {}}},
         {
-            "engine": {"kind": "vllm", "expert_parallel": {"data_parallel_size": 4}},
+            "engine": {
+                "kind": "vllm",
+                "expert_parallel": {"data_parallel_size": 4},
+                "expert_metrics": True,
+            },
             "tensor_parallel_size": 2,
         },
         {"engine": {"kind": "deepspeed_mii"}},

@@ -70,6 +70,13 @@ def test_experts_whole_on_each_gpu() -> None:
     assert server.gpus_per_pod == 8
 
 
+def test_tokens_per_expert_are_counted_where_it_is_said() -> None:
+    assert not local().served(1800).expert_metrics
+    served = local(model_server={"engine": vllm(expert_metrics=True)}).served(1800)
+    assert served.expert_metrics
+    assert served.expert_metrics_job == "model-serving/mixtral-8x7b-instruct-v0-1-experts"
+
+
 def test_deepspeed_mii_serves_its_one_model() -> None:
     server = local(model_server={"engine": {"kind": "deepspeed_mii"}}).model_server
     assert server.layout == ParallelLayout(8)
@@ -94,6 +101,12 @@ def test_secrets_are_names() -> None:
             {"model": QWEN_7B.name},
             "tensor_parallel_size",
             "8 is not allowed; allowed: 1, 2, 4, which divide the 28 attention heads",
+        ),
+        (
+            {"model": QWEN_7B.name, "tensor_parallel_size": 4, "engine": vllm(expert_metrics=True)},
+            "engine.expert_metrics",
+            f"true is not allowed; allowed: false for {QWEN_7B.name}: it is dense, and has no"
+            " experts",
         ),
         (
             across(model="org/one-layer"),
