@@ -9,6 +9,7 @@ from sandbox.monitoring.compressed_time import compressed_duration
 
 _INTERVAL = "30s"
 """Of scrapes and of evaluations: what prometheus-operator writes where nothing else is said."""
+_DATA_LIMIT = "1GB"
 _LOOKBACK = "5m"
 """How long Prometheus holds a value that has no successor: its default."""
 
@@ -19,6 +20,8 @@ def command(prometheus: Path, folder: Path, port: int, speed: int) -> tuple[str,
         str(prometheus),
         f"--config.file={folder / 'prometheus.json'}",
         f"--storage.tsdb.path={folder / 'data'}",
+        # A sandbox that nobody thinks of must not fill the disk.
+        f"--storage.tsdb.retention.size={_DATA_LIMIT}",
         f"--web.listen-address={LOOPBACK}:{port}",
         f"--query.lookback-delta={compressed_duration(_LOOKBACK, speed)}",
         "--config.auto-reload",

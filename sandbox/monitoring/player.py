@@ -123,13 +123,15 @@ class _Requests(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path = unquote(url.path)
         player = self.server.player
-        with self.server.lock:
-            if path == "/targets":
-                honor_labels = parse_qs(url.query).get("honor_labels") == ["true"]
-                self._json(self.server.targets(honor_labels=honor_labels))
-            elif path == "/scene":
-                self._json({"scene": player.scene.name, "elapsed_s": player.elapsed_s})
-            elif (text := player.answer(path.removeprefix("/scrape/"))) is not None:
+        if path == "/targets":
+            honor_labels = parse_qs(url.query).get("honor_labels") == ["true"]
+            self._json(self.server.targets(honor_labels=honor_labels))
+        elif path == "/scene":
+            self._json({"scene": player.scene.name, "elapsed_s": player.elapsed_s})
+        else:
+            with self.server.lock:
+                text = player.answer(path.removeprefix("/scrape/"))
+            if text is not None:
                 self._send(HTTPStatus.OK, "text/plain; version=0.0.4", text)
             else:
                 self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", f"{path}: down\n")

@@ -34,6 +34,8 @@ SPEED = 40
 HISTORY_S = 3 * 86400
 """The longest window of a rule."""
 CALM_BEFORE_S = 300
+SETTLING_S = 120
+"""A scrape or two: until then one target tells of the new scene and another of the old."""
 CALM_AFTER_S = 4800
 """At most; all of the scene's own time."""
 POLL_S = 0.3
@@ -83,6 +85,7 @@ class Watched:
     """What one Prometheus showed, in the order in which it came."""
 
     before: list[State] = field(default_factory=list)
+    settling: list[State] = field(default_factory=list)
     during: list[State] = field(default_factory=list)
     after: list[State] = field(default_factory=list)
     left: set[State] = field(default_factory=set)
@@ -124,9 +127,11 @@ def watch(scene: Scene, tools: PrometheusTools, folder: Path, began_s: float) ->
         with prometheus(tools, server, folder) as api:
             _note(api, seen.before, CALM_BEFORE_S)
             server.player.play(scene)
-            _note(api, seen.during, scene.lasts_s)
+            _note(api, seen.settling, SETTLING_S)
+            _note(api, seen.during, scene.lasts_s - SETTLING_S)
             seen.rules = api.rules()
             server.player.play(SCENES["calm"])
+            time.sleep(SETTLING_S / SPEED)
             _note(api, seen.after, CALM_AFTER_S, until_rest=True)
             seen.left = api.states()
         server.shutdown()
@@ -178,7 +183,9 @@ def test_a_scene_brings_its_alerts_and_no_others(scene: Scene, watched: dict[str
     expected = scene.alerts & set(alerts())
     assert {alert for alert, _ in seen.during} == expected
     for alert in expected:
-        assert [state for name, state in seen.during if name == alert] == ["pending", "firing"]
+        states = [state for name, state in (*seen.settling, *seen.during) if name == alert]
+        assert (states[0], states[-1]) == ("pending", "firing")
+    assert {alert for alert, state in seen.settling if state == "firing"} <= expected
     assert {alert for alert, _ in seen.after} <= expected
     assert seen.left == set()
 
