@@ -65,20 +65,6 @@ def test_operands_that_the_ami_brings_are_off(project: Project) -> None:
     assert not names & {"nvidia-driver-daemonset", "nvidia-container-toolkit-daemonset"}
 
 
-def test_prometheus_selects_every_rule_and_monitor(project: Project) -> None:
-    group = "/apis/monitoring.coreos.com/v1"
-    (prometheus,) = project.kube.items(f"{group}/prometheuses")
-    for kind, selector in (
-        ("prometheusrules", "ruleSelector"),
-        ("servicemonitors", "serviceMonitorSelector"),
-    ):
-        wanted = prometheus["spec"][selector]["matchLabels"]
-        items = project.kube.items(f"{group}/{kind}")
-        assert items
-        for item in items:
-            assert wanted.items() <= item["metadata"]["labels"].items(), item["metadata"]["name"]
-
-
 def test_grafana_finds_every_dashboard(project: Project) -> None:
     selector = f"labelSelector={monitoring.DASHBOARD_LABEL}%3D{monitoring.DASHBOARD_LABEL_VALUE}"
     path = f"/api/v1/namespaces/{monitoring.NAMESPACE}/configmaps"
