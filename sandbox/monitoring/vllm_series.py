@@ -120,7 +120,7 @@ def _counters(labels: Labels, load: Load, active_s: float) -> list[Sample]:
         _counter(
             "vllm:admission_rejections_total",
             # Counted before a request has an engine.
-            {"model_name": labels["model_name"], "reason": "queue_full"},
+            {"model_name": labels["model_name"], "reason": "max_num_queued_reqs"},
             load.rejections_per_s * active_s,
         ),
     ]

@@ -2,25 +2,16 @@
 
 import json
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from catalog.alerts import Alert, RuleGroup, Served, Thresholds, rule_groups
+from catalog.alerts import Alert, RuleGroup, Thresholds, rule_groups
+from catalog.alerts.runbooks import EXAMPLE
 
 RUNBOOK_URL = "https://runbooks.example.com/moe/{alert}"
 
-SERVED = Served(
-    namespace="m",
-    model_name="mixtral",
-    experts=8,
-    gpus_per_node=8,
-    startup_s=1800,
-    engines=2,
-    queue_is_limited=True,
-    spans_nodes=True,
-    expert_metrics=True,
-)
+SERVED = replace(EXAMPLE, namespace="m", model_name="mixtral")
 """With everything that brings alerts."""
 
 
