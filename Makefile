@@ -20,7 +20,7 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 
 # PROMETHEUS=1 and SPEED=60: docs/how-to/alerts-in-the-sandbox.md
 up: .venv/.synced ## install, build what is missing, start the sandbox, `pulumi up` of stack local
-	@$(MOE) sandbox up $(if $(PROMETHEUS),--prometheus) $(if $(SPEED),--speed $(SPEED))
+	@$(MOE) sandbox up $(if $(filter-out 0,$(PROMETHEUS)),--prometheus) $(if $(SPEED),--speed $(SPEED))
 
 status: .venv/.synced ## what runs in the sandbox
 	@$(MOE) sandbox status || [ $$? -eq 3 ]

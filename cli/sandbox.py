@@ -88,6 +88,10 @@ def status(
             else:
                 typer.echo("no sandbox here; `make up` starts one")
             raise typer.Exit(exit_codes.NOTHING_TO_DO)
+        console = _console()
+        if not as_json:
+            # First: a stack file with an error must not hide what runs.
+            show_processes(console, found, kept)
         summary, count, monitoring = Summary(), 0, None
         sandbox = lifecycle.attach()
         if sandbox is not None:
@@ -99,8 +103,6 @@ def status(
         if as_json:
             print_json(_status_document(found, kept, summary, count, monitoring))
         else:
-            console = _console()
-            show_processes(console, found, kept)
             if sandbox is not None:
                 show_summary(console, summary, count)
             if monitoring is not None:

@@ -1,8 +1,10 @@
 """`moe sandbox scene`: a scene for Prometheus in the sandbox, and the alerts that it brings."""
 
 import difflib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +16,7 @@ from cli.sheet import Sheet, show_sheet
 from sandbox import lifecycle
 from sandbox.lifecycle import Sandbox
 from sandbox.monitoring import present
-from sandbox.monitoring.present import Monitoring
+from sandbox.monitoring.present import Monitoring, PresentAlert
 from sandbox.monitoring.scenes import SCENES, Scene
 
 EPILOG = "Example: .venv/bin/moe sandbox scene kv-full"
@@ -62,11 +64,25 @@ def show_monitoring(console: Console, found: Monitoring) -> None:
         ("address", f"{found.url}/api/v1/alerts"),
         ("scene", f"{played.name}: {played.summary}"),
         ("for", f"{found.elapsed_s / 60:.1f} min of its own time, {found.speed} x ours"),
-        ("brings", ", ".join(sorted(played.alerts)) or "no alert"),
+        ("brings", ", ".join(sorted(played.alerts.intersection(found.deployed))) or "no alert"),
     ]
+    if others := sorted(played.alerts.difference(found.deployed)):
+        # docs/how-to/alerts.md says what brings which group.
+        rows.append(("brings elsewhere", f"{', '.join(others)}: this stack has no such alert"))
     show_sheet(console, Sheet("Prometheus", ("what", "value"), rows))
-    alerts = [(a.name, a.state, a.severity, a.description) for a in found.alerts]
-    show_sheet(console, Sheet("Alerts", ("alert", "state", "severity", "description"), alerts))
+    show_sheet(
+        console,
+        Sheet(
+            "Alerts", ("alert", "state", "severity", "count", "one of them"), _by_name(found.alerts)
+        ),
+    )
+
+
+def _by_name(alerts: Iterable[PresentAlert]) -> list[tuple[str, ...]]:
+    """One row for all series of an alert: experts alone may have one a layer."""
+    same = groupby(alerts, key=lambda alert: (alert.name, alert.state, alert.severity))
+    rows = ((key, list(found)) for key, found in same)
+    return [(*key, str(len(found)), found[0].description) for key, found in rows]
 
 
 def monitoring_of(sandbox: Sandbox) -> Monitoring | None:
@@ -102,5 +118,6 @@ def _scene(name: str) -> Scene:
 
 
 def _document(found: Monitoring) -> dict[str, Any]:
-    expected = sorted(SCENES[found.scene].alerts)
-    return {**_NOTHING, **asdict(found), "expected_alerts": expected}
+    expected = sorted(SCENES[found.scene].alerts.intersection(found.deployed))
+    shown = {**_NOTHING, **asdict(found), "expected_alerts": expected}
+    return {key: shown[key] for key in _NOTHING}

@@ -124,6 +124,9 @@ def _model(model: ServedModel) -> Sheet:
 def _rules(summary: Summary) -> Sheet:
     return Sheet(
         "PrometheusRules",
-        ("rule", "namespace", "count", "alerts"),
-        [(r.name, r.namespace, str(len(r.alerts)), ", ".join(r.alerts)) for r in summary.rules],
+        ("rule", "group", "count", "alerts"),
+        [
+            (f"{r.namespace}/{r.name}", r.group, str(len(r.alerts)), ", ".join(r.alerts))
+            for r in summary.rules
+        ],
     )

@@ -1,6 +1,6 @@
 """What runs in the sandbox, asked of the cluster itself and not of what was wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,11 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class AlertRule:
+    """The alerts of one group of a PrometheusRule."""
+
     namespace: str
     name: str
+    group: str
     alerts: tuple[str, ...]
 
 
@@ -96,7 +99,7 @@ def summarize(kube: KubeApi, settings: Settings) -> Summary:
         gpu_nodes=tuple(_gpu_node(node) for node in nodes),
         operators=tuple(operators),
         models=tuple(_served_model(item, settings.memory_fit()) for item in models),
-        rules=tuple(_rule(item) for item in rules),
+        rules=tuple(rule for item in rules for rule in _rules(item)),
     )
 
 
@@ -148,14 +151,11 @@ def _served_model(item: Mapping[str, Any], memory_fit: MemoryFit) -> ServedModel
     )
 
 
-def _rule(item: Mapping[str, Any]) -> AlertRule:
-    return AlertRule(
-        namespace=item["metadata"]["namespace"],
-        name=item["metadata"]["name"],
-        alerts=tuple(
-            rule["alert"]
-            for group in item["spec"]["groups"]
-            for rule in group["rules"]
-            if "alert" in rule
-        ),
-    )
+def _rules(item: Mapping[str, Any]) -> Iterator[AlertRule]:
+    for group in item["spec"]["groups"]:
+        yield AlertRule(
+            namespace=item["metadata"]["namespace"],
+            name=item["metadata"]["name"],
+            group=group["name"],
+            alerts=tuple(rule["alert"] for rule in group["rules"] if "alert" in rule),
+        )

@@ -152,7 +152,9 @@ def _problem(details: ErrorDetails, path: Path, lines: _Lines) -> Problem:
     match details["type"]:
         case "not_allowed":
             place = (*place, *str(context["key"]).split("."))
-            message = f"{context['value']} is not allowed; allowed: {context['allowed']}"
+            found = context["value"]
+            what = "missing" if found == str(None) else f"{found} is not allowed"
+            message = f"{what}; allowed: {context['allowed']}"
         case "extra_forbidden":
             message = _unknown_key(details["loc"])
         case "missing":

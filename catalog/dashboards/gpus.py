@@ -63,7 +63,7 @@ def _now(served: Served, thresholds: Thresholds) -> tuple[Panel, ...]:
             alerts=("GPULost", "GPUMetricsAbsent"),
         ),
         Stat(
-            title="XID errors",
+            title="XID errors now",
             description=(
                 "GPUs with an XID error in the last minutes, by any code; the table below says"
                 " which. DCGM has no series before the first error."

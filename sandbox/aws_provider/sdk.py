@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import re
+import sys
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,9 +100,10 @@ def load_shapes(tokens: Iterable[str], cache: Path | None) -> dict[str, Shape]:
 def resource_shape(token: str) -> Shape:
     """The shape of one resource, for example of `aws:ec2/launchTemplate:LaunchTemplate`."""
     _, place, name = token.split(":")
-    package, stem = place.split("/")
-    module = importlib.import_module(f"pulumi_aws.{package}.{_snake(stem)}")
-    resource = getattr(module, name)
+    package = place.partition("/")[0]
+    # By its package: a module of one that pulumi_aws has not loaded yet would leave that empty.
+    resource = getattr(importlib.import_module(f"pulumi_aws.{package}"), name)
+    module = sys.modules[resource.__module__]
     outputs = Shape(
         "object",
         fields={
@@ -118,10 +119,6 @@ def resource_shape(token: str) -> Shape:
     # The plain name may be taken, as BucketVersioningArgs is by a part of Bucket.
     arguments = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args")
     return _merged(_input_shape(arguments), outputs)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _is_optional_output(resource: type, python_name: str) -> bool:

@@ -30,12 +30,17 @@ class Monitoring:
     scene: str
     elapsed_s: float
     alerts: tuple[PresentAlert, ...]
+    deployed: tuple[str, ...]
+    """Names of all alerts that the stack's rules have."""
 
 
 def monitoring(endpoints: Endpoints, speed: int) -> Monitoring:
     """What is played, and the alerts that it has brought; OSError where nobody answers."""
     played = _request("GET", f"{endpoints.player_url}/scene")
     data = _request("GET", f"{endpoints.prometheus_url}/api/v1/alerts")["data"]
+    groups = _request("GET", f"{endpoints.prometheus_url}/api/v1/rules?type=alert")["data"][
+        "groups"
+    ]
     alerts = [
         PresentAlert(
             each["labels"]["alertname"],
@@ -51,6 +56,7 @@ def monitoring(endpoints: Endpoints, speed: int) -> Monitoring:
         played["scene"],
         played["elapsed_s"],
         tuple(sorted(alerts, key=lambda alert: (alert.state, alert.name, alert.description))),
+        tuple(sorted({rule["name"] for group in groups for rule in group["rules"]})),
     )
 
 

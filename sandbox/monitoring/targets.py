@@ -2,6 +2,7 @@
 
 from components.gpu_operator import NAMESPACE as GPU_OPERATOR
 from components.monitoring import NAMESPACE as MONITORING
+from expert_metrics.environment import DEFAULT_PORT
 from sandbox.monitoring.fleet import Engine, Fleet
 from sandbox.monitoring.series import Target
 
@@ -15,7 +16,7 @@ def engine(engine: Engine, fleet: Fleet) -> Target:
 def expert_metrics(engine: Engine, fleet: Fleet) -> Target:
     """Found by a PodMonitor: the job is the monitor's namespace and name."""
     labels = {"job": f"{fleet.namespace}/{fleet.server}-experts"}
-    return Target({**labels, **_of_engine(engine, fleet, "moe-metrics", 9401)})
+    return Target({**labels, **_of_engine(engine, fleet, "experts-0", DEFAULT_PORT)})
 
 
 def dcgm(node: str) -> Target:

@@ -17,7 +17,7 @@ from sandbox.monitoring.present import Monitoring, PresentAlert
 from sandbox.monitoring.scene import Scene
 
 FIRING = PresentAlert("HighKVCacheUsage", "firing", "warning", "The KV cache of m/p is full.")
-CALM = Monitoring("http://127.0.0.1:1", 60, "calm", 90.0, ())
+CALM = Monitoring("http://127.0.0.1:1", 60, "calm", 90.0, (), ("HighKVCacheUsage",))
 
 
 class Running:
@@ -91,13 +91,17 @@ def test_a_prometheus_that_does_not_answer_is_told(
     assert played == ["calm"]
 
 
-def test_alerts_are_shown_with_what_they_say() -> None:
+def test_alerts_are_shown_with_what_they_say_and_those_that_the_stack_lacks() -> None:
     file = io.StringIO()
-    shown = replace(CALM, scene="kv-full", alerts=(FIRING,))
+    shown = replace(CALM, scene="kv-full", alerts=(FIRING, FIRING))
     sandbox_scene.show_monitoring(Console(file=file, highlight=False, width=80), shown)
     lines = file.getvalue().splitlines()
     assert "  for: 1.5 min of its own time, 60 x ours" in lines
     assert (
-        "  alert: HighKVCacheUsage  state: firing  severity: warning"
-        "  description: The KV cache of m/p is full."
+        "  alert: HighKVCacheUsage  state: firing  severity: warning  count: 2"
+        "  one of them: The KV cache of m/p is full."
     ) in lines
+    assert "  brings: HighKVCacheUsage" in lines
+    (elsewhere,) = (line for line in lines if line.startswith("  brings elsewhere: "))
+    assert "HighKVCacheUsage" not in elsewhere
+    assert elsewhere.endswith("KVCachePreemptions: this stack has no such alert")

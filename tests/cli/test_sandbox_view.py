@@ -23,7 +23,7 @@ def summary() -> Summary:
     return Summary(
         gpu_nodes=(GpuNode("ip-10-0-0-1.ec2.internal", "gpu", "p4d", "a", True, 8, 4),),
         models=(ServedModel("m", "org/[m]", "v@sha256:0", 1, 1, 8, "640Gi", 1, fit()),),
-        rules=(AlertRule("monitoring", "alerts", ALERTS),),
+        rules=(AlertRule("monitoring", "alerts", "some.rules", ALERTS),),
     )
 
 
@@ -37,7 +37,8 @@ def lines() -> list[str]:
 
 def test_no_terminal_no_folding() -> None:
     assert (
-        f"  rule: alerts  namespace: monitoring  count: 10  alerts: {', '.join(ALERTS)}" in lines()
+        f"  rule: monitoring/alerts  group: some.rules  count: 10  alerts: {', '.join(ALERTS)}"
+        in lines()
     )
 
 

@@ -305,7 +305,7 @@ def test_engines_without_metrics_are_watched_by_their_probes_alone(project: Proj
     assert monitors == []
     (rule,) = project.kube.items("/apis/monitoring.coreos.com/v1/prometheusrules")
     groups = [group["name"] for group in rule["spec"]["groups"]]
-    assert groups == ["probe.rules", "cluster.rules", "gpu.rules"]
+    assert groups == ["probe.rules", "gpu.rules", "cluster.rules"]
     eventually(lambda: all_ready(project, 1))
     (pod,) = pods(project)
     assert selects(reading.from_file("local").served(0).pods, pod["metadata"]["name"])

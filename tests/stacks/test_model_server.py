@@ -217,7 +217,7 @@ def test_an_engine_that_could_not_start(server: dict[str, Any], key: str, says: 
         (
             {"model_server": across(engine=vllm(pipeline_parallel_size=2))},
             "model_server.engine.efa_installer",
-            "None is not allowed; allowed: 1.29.0 or later",
+            "missing; allowed: 1.29.0 or later",
         ),
         (
             {"model_server": across(engine=vllm(pipeline_parallel_size=2, efa_installer="1.28.0"))},
