@@ -43,6 +43,8 @@ class Player:
         self._scene = SCENES["calm"]
         self._began_s = clock_s() if began_s is None else began_s
         self._counted: dict[_Series, float] = {}
+        # A scrape that begins in one scene and ends in the next would count twice, and then fall.
+        self._lock = threading.Lock()
 
     @property
     def scene(self) -> Scene:
@@ -54,21 +56,24 @@ class Player:
         return (self._clock_s() - self._began_s) * self._speed
 
     def play(self, scene: Scene) -> None:
-        for scrape in self.scrapes():
-            for sample in scrape.answer():
-                if sample.cumulative:
-                    series = _series(scrape.target, sample)
-                    self._counted[series] = self._counted.get(series, 0.0) + sample.value
-        self._scene, self._began_s = scene, self._clock_s()
+        with self._lock:
+            for scrape in self.scrapes():
+                for sample in scrape.answer():
+                    if sample.cumulative:
+                        series = _series(scrape.target, sample)
+                        self._counted[series] = self._counted.get(series, 0.0) + sample.value
+            self._scene, self._began_s = scene, self._clock_s()
 
     def scrapes(self) -> list[Scrape]:
         return self._scene.scrapes(self.elapsed_s, self.fleet)
 
     def answer(self, address: str) -> str | None:
         """The exposition of the target at `address`; None where it is down or unknown."""
-        for scrape in self.scrapes():
-            if scrape.target.address == address and scrape.up:
-                return exposition(self._going_on(scrape.target, each) for each in scrape.answer())
+        with self._lock:
+            for scrape in self.scrapes():
+                if scrape.target.address == address and scrape.up:
+                    answer = scrape.answer()
+                    return exposition(self._going_on(scrape.target, each) for each in answer)
         return None
 
     def _going_on(self, target: Target, sample: Sample) -> Sample:
@@ -90,7 +95,6 @@ class PlayerServer(ThreadingHTTPServer):
     def __init__(self, player: Player, port: int = 0) -> None:
         super().__init__((LOOPBACK, port), _Requests)
         self.player = player
-        self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -129,8 +133,7 @@ class _Requests(BaseHTTPRequestHandler):
         elif path == "/scene":
             self._json({"scene": player.scene.name, "elapsed_s": player.elapsed_s})
         else:
-            with self.server.lock:
-                text = player.answer(path.removeprefix("/scrape/"))
+            text = player.answer(path.removeprefix("/scrape/"))
             if text is not None:
                 self._send(HTTPStatus.OK, "text/plain; version=0.0.4", text)
             else:
@@ -144,8 +147,7 @@ class _Requests(BaseHTTPRequestHandler):
             known = ", ".join(SCENES)
             self._send(HTTPStatus.BAD_REQUEST, "text/plain", f"known scenes: {known}\n")
             return
-        with self.server.lock:
-            self.server.player.play(scene)
+        self.server.player.play(scene)
         self._json({"scene": scene.name, "elapsed_s": 0.0})
 
     def _json(self, document: object) -> None:

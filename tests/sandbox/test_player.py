@@ -95,3 +95,22 @@ def test_a_target_that_is_down_answers_no_scrape(server: PlayerServer) -> None:
     server.player.play(SCENES["engine-down"])
     with pytest.raises(urllib.error.HTTPError, match="503"):
         urllib.request.urlopen(f"{server.url}/scrape/{FIRST}", timeout=5)
+
+
+def test_no_counter_falls_while_scenes_change() -> None:
+    """Prometheus would take it for a restart, and the rate for a flood."""
+    player = Player(EXAMPLE, speed=60)
+    done = threading.Event()
+
+    def change() -> None:
+        while not done.is_set():
+            for name in ("burst", "calm"):
+                player.play(SCENES[name])
+
+    with PlayerServer(player) as server:
+        changing = threading.Thread(target=change)
+        changing.start()
+        seen = [value(server, STEPS) for _ in range(40)]
+        done.set()
+        changing.join()
+    assert seen == sorted(seen)
