@@ -12,11 +12,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sandbox.endpoints import LOOPBACK, free_ports
@@ -93,6 +94,34 @@ class Watched:
     """As Prometheus tells of them at the end of the scene."""
 
 
+def started(tools: PrometheusTools, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The process, and the port on which it is the one that listens.
+
+    Whoever else was told that the port is free may have it by now, another Prometheus for one.
+    """
+    for _ in range(5):
+        (port,) = free_ports(1)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command(tools.prometheus, folder, port, SPEED), stdout=log, stderr=log
+            )
+        while process.poll() is None:
+            if port in _listening(process.pid):
+                return process, port
+            time.sleep(0.1)
+    raise AssertionError((folder / "log").read_text())
+
+
+def _listening(pid: int) -> set[int]:
+    with suppress(psutil.NoSuchProcess):
+        return {
+            each.laddr.port
+            for each in psutil.Process(pid).net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN
+        }
+    return set()
+
+
 @contextmanager
 def prometheus(tools: PrometheusTools, player: PlayerServer, folder: Path) -> Iterator[Api]:
     """A Prometheus with the rules as they are deployed, on a faster clock.
@@ -102,11 +131,7 @@ def prometheus(tools: PrometheusTools, player: PlayerServer, folder: Path) -> It
     rules = folder / "rules"
     rules.mkdir(parents=True)
     (folder / "prometheus.json").write_text(configuration(rules, player.url, SPEED))
-    (port,) = free_ports(1)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command(tools.prometheus, folder, port, SPEED), stdout=log, stderr=log
-        )
+    process, port = started(tools, folder)
     try:
         api = Api(port)
         everything = len(player.player.scrapes())
