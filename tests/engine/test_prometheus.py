@@ -16,7 +16,7 @@ from tests.engine.conftest import Project
 from tests.engine.test_autoscaling import replicas
 from tests.engine.test_engines import eventually, up
 
-SPEED = 60
+SPEED = 20
 
 
 @pytest.fixture
@@ -34,10 +34,11 @@ def alerts(sandbox: Sandbox) -> list[PresentAlert]:
 
 
 def test_an_alert_names_the_pod_that_is_deployed(project: Project, watched: Sandbox) -> None:
-    eventually(lambda: alerts(watched) == [])
+    eventually(lambda: alerts(watched) == [], timeout_s=180)
     present.play(watched.endpoints, SCENES["kv-full"])
     eventually(
-        lambda: ("HighKVCacheUsage", "firing") in {(a.name, a.state) for a in alerts(watched)}
+        lambda: ("HighKVCacheUsage", "firing") in {(a.name, a.state) for a in alerts(watched)},
+        timeout_s=180,
     )
     (pod,) = project.kube.items(f"/api/v1/namespaces/{NAMESPACE}/pods")
     (alert,) = [each for each in alerts(watched) if each.name == "HighKVCacheUsage"]
@@ -53,6 +54,6 @@ def test_a_burst_starts_an_engine(project: Project, watched: Sandbox) -> None:
     up(project)
     assert replicas(project) == 1
     present.play(watched.endpoints, SCENES["burst"])
-    eventually(lambda: replicas(project) == 2)
+    eventually(lambda: replicas(project) == 2, timeout_s=180)
     project.restore()
     up(project)
