@@ -20,8 +20,11 @@ CRITICAL_XIDS = (46, 48, 62, 64, 74, 79, 95, 109, 119, 120, 140)
 (74) looked at (docs.nvidia.com, "Analyzing Xid Errors with the Xid Catalog", immediate action).
 Others want the program restarted, such as 13, 31 and 94, or nothing, such as 43 and 63."""
 
-_SLOW = "hw_slowdown|hw_thermal|sw_thermal|hw_power_brake"
+SLOWED = "hw_slowdown|hw_thermal|sw_thermal|hw_power_brake"
 """Reasons for low clocks that are not the GPU's own choice, as dcgm-exporter names them."""
+
+NVLINK_ERRORS = ("CRC_FLIT", "CRC_DATA", "REPLAY", "RECOVERY")
+"""Kinds of errors that DCGM counts of NVLinks, as they are in its names."""
 
 _DCGM_FAILS = 20
 """Of DCGM_EXP_GPU_HEALTH_STATUS: 0 pass, 10 warn, 20 fail."""
@@ -163,7 +166,7 @@ def _links(thresholds: GpuThresholds) -> tuple[Alert, ...]:
     nvlink_errors = " or ".join(
         _over("10m", "rate", f"DCGM_FI_DEV_NVLINK_{error}_ERROR_COUNT_TOTAL")
         + f" > {thresholds.nvlink_errors_per_s:g}"
-        for error in ("CRC_FLIT", "CRC_DATA", "REPLAY", "RECOVERY")
+        for error in NVLINK_ERRORS
     )
     replays = _over("10m", "rate", "DCGM_FI_DEV_PCIE_REPLAY_COUNTER")
     return (
@@ -208,7 +211,7 @@ def _links(thresholds: GpuThresholds) -> tuple[Alert, ...]:
 def _slow(thresholds: GpuThresholds) -> tuple[Alert, ...]:
     throttled = (
         "max by (Hostname, gpu, clock_event)"
-        f' (DCGM_EXP_CLOCK_EVENTS_COUNT{{clock_event=~"{_SLOW}"}})'
+        f' (DCGM_EXP_CLOCK_EVENTS_COUNT{{clock_event=~"{SLOWED}"}})'
     )
     return (
         Alert(

@@ -1,6 +1,7 @@
 """The GPUs under the engines: how busy, how hot, what is broken."""
 
 from catalog.alerts import Served, Thresholds
+from catalog.alerts.gpu import NVLINK_ERRORS, SLOWED
 from catalog.dashboards.board import (
     BLUE,
     ORANGE,
@@ -17,8 +18,6 @@ from catalog.dashboards.board import (
 )
 
 _NODES = 'Hostname=~"$node"'
-_NVLINK_ERRORS = ("CRC_FLIT", "CRC_DATA", "REPLAY", "RECOVERY")
-_SLOWED = "hw_slowdown|hw_thermal|sw_thermal|hw_power_brake"
 
 
 def board(served: Served, thresholds: Thresholds) -> Board:
@@ -257,7 +256,7 @@ def _errors(thresholds: Thresholds) -> tuple[Panel, ...]:
             queries=(
                 Query(
                     "max by (Hostname, gpu, clock_event) (DCGM_EXP_CLOCK_EVENTS_COUNT"
-                    f'{{{_NODES},clock_event=~"{_SLOWED}"}})',
+                    f'{{{_NODES},clock_event=~"{SLOWED}"}})',
                     "{{Hostname}} {{gpu}} {{clock_event}}",
                 ),
             ),
@@ -296,7 +295,7 @@ def _links(thresholds: Thresholds) -> tuple[Panel, ...]:
                     f"max(rate({_gpu(f'DCGM_FI_DEV_NVLINK_{error}_ERROR_COUNT_TOTAL')}[10m:1m]))",
                     error.replace("_", " ").lower(),
                 )
-                for error in _NVLINK_ERRORS
+                for error in NVLINK_ERRORS
             ),
             limits=(Limit(thresholds.gpu.nvlink_errors_per_s),),
             alerts=("GPUNVLinkErrors", "GPUNVLinkFailed"),
