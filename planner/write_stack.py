@@ -13,11 +13,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from catalog.project import PROJECT
 from planner.deployment import Deployment
 from planner.plan import Plan, Verdict
 from planner.report import ASSUMED
 from stacks import reading
-from stacks.reading import PROJECT, SettingsError
+from stacks.reading import SettingsError
 from stacks.settings.gpu_node_group import GpuNodeGroupSettings
 
 NOTE = "# moe plan: "

@@ -1,12 +1,11 @@
 """What a policy says: refusals, and what it could not check.
 
-A policy that meets an unknown reads on. At its end it raises CouldNotCheck, a
-kind of UnknownValueError: the SDK keeps the refusals that were reported and
-adds one advisory diagnostic "can't run policy NAME ... during preview: could not
-check ..." (pulumi_policy/policy.py, Analyze and AnalyzeStack). So an unknown
-neither fails a preview nor passes in silence, and a gate finds it under the name
-of the policy. An error inside a policy is a refusal: a rule that cannot be
-applied must not let anything through.
+A policy that meets an unknown reads on. At its end it raises CouldNotCheckError with a
+note for each thing that it could not check, of which `policies/pack.py` makes findings: so an
+unknown neither fails a preview nor passes in silence, and a gate can refuse it. The error is
+a kind of UnknownValueError, so that the SDK's own server (pulumi_policy/policy.py) would not
+lose the refusals beside it either. An error inside a policy is a refusal: a rule that cannot
+be applied must not let anything through.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,13 +66,24 @@ class UnreadableError(Exception):
     """A value that is there but cannot be judged, such as a variable of the shell."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """One thing that could not be checked."""
+
+    place: Place
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.place.text}: {self.why}"
+
+
 class CouldNotCheckError(UnknownValueError):
     """Names everything that one run of a policy could not check."""
 
-    def __init__(self, unchecked: list[str]) -> None:
+    def __init__(self, unchecked: list[Unchecked]) -> None:
         super().__init__(UNKNOWN_STRING_VALUE, [])
         self.unchecked = unchecked
-        self.message = f"could not check {'; '.join(unchecked)}"
+        self.message = f"could not check {'; '.join(map(str, unchecked))}"
 
 
 class Review:
@@ -81,7 +91,7 @@ class Review:
 
     def __init__(self, report: ReportViolation) -> None:
         self._report = report
-        self._unchecked: list[str] = []
+        self._unchecked: list[Unchecked] = []
 
     def refuse(self, place: Place, *, found: str, allowed: str, fix: str) -> None:
         """A violation; of an advisory policy it is advice."""
@@ -89,7 +99,7 @@ class Review:
 
     def could_not_check(self, place: Place, why: str) -> None:
         """Said once, however many checks stumble over it."""
-        if (note := f"{place.text}: {why}") not in self._unchecked:
+        if (note := Unchecked(place, why)) not in self._unchecked:
             self._unchecked.append(note)
 
     @contextmanager

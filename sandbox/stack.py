@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from catalog.project import PROJECT
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.event_log import Violation, read_event_log
 from sandbox.leftovers import forget_pending, release_dead_locks
 from sandbox.lifecycle import Sandbox
-from stacks.reading import PROJECT
 
 LOCAL = "local"
 

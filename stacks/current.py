@@ -3,8 +3,9 @@
 import pulumi
 from pulumi.runtime.config import CONFIG
 
+from catalog.project import PROJECT
 from stacks.advice import advice
-from stacks.reading import PROJECT, SettingsError, from_pulumi_config
+from stacks.reading import SettingsError, from_pulumi_config
 from stacks.settings import Settings
 
 

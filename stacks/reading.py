@@ -19,10 +19,10 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from catalog.project import PROJECT
 from stacks.fields import kind_of, located, sections_in
 from stacks.settings import Settings
 
-PROJECT = "moe-serving"
 STACKS_DIR = Path(__file__).parent
 
 

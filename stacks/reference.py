@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from catalog.project import PROJECT
 from catalog.section import Section
 from stacks.fields import kind_of, sections_in
-from stacks.reading import PROJECT
 from stacks.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from catalog import instance_types, memory_fit, models, node_capacity
 from catalog.alerts import Served
 from catalog.section import Section
+from catalog.waivers import Waiver
 from stacks.settings import serving
 from stacks.settings.alerts import AlertSettings
 from stacks.settings.aws import AwsSettings
@@ -38,6 +39,8 @@ class Settings(Section):
     model_server: ModelServerSettings
     model_weights: ModelWeightsSettings
     alerts: AlertSettings
+    waivers: tuple[Waiver, ...] = ()
+    """Findings of policies that are let pass, each until a day."""
 
     @model_validator(mode="after")
     def _zones_agree(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Any
 from pulumi_policy import PolicyResource
 
 from catalog.gpu_nodes import NODE_SELECTOR
-from policies.node_groups import LAUNCH_TEMPLATE, NODE_GROUP
+from policies.aws.node_groups import LAUNCH_TEMPLATE, NODE_GROUP
 from tests.policies.engine_input import UNKNOWN, resource
 
 SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"

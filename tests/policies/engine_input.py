@@ -22,8 +22,8 @@ from pulumi_policy import (
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
+from policies.kubernetes.workloads import POD_SPECS
 from policies.review import CouldNotCheckError
-from policies.workloads import POD_SPECS
 
 UNKNOWN = UNKNOWN_STRING_VALUE
 DIGEST = "sha256:" + "3" * 64
@@ -107,7 +107,7 @@ def check(
     try:
         policy.validate(args, said.report)
     except CouldNotCheckError as error:
-        said.unchecked += error.unchecked
+        said.unchecked += map(str, error.unchecked)
     return said
 
 
@@ -141,7 +141,7 @@ def check_stack(
     try:
         policy.validate(args, said.report)
     except CouldNotCheckError as error:
-        said.unchecked += error.unchecked
+        said.unchecked += map(str, error.unchecked)
     return said
 
 

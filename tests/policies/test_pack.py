@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def request(props: Mapping[str, Any]) -> Any:
 def test_every_module_with_a_policy_is_in_the_pack(analyzer: Any) -> None:
     info = analyzer.GetAnalyzerInfo(empty_pb2.Empty())
     assert info.name == "moe-serving"
-    modules = [path for path in PACK.glob("*.py") if "\nPOLICY = " in path.read_text()]
+    modules = [path for path in PACK.glob("**/*.py") if "\nPOLICY = " in path.read_text()]
     assert len(info.policies) == len(modules) > 0
     levels = {p.name: p.enforcementLevel for p in info.policies}
     assert levels.pop("aws-efa-used") == analyzer_pb2.ADVISORY
@@ -89,8 +90,68 @@ def test_an_unknown_is_an_advice_beside_the_violations(analyzer: Any) -> None:
     refusal, note = found
     assert refusal.enforcementLevel == analyzer_pb2.MANDATORY
     assert note.enforcementLevel == analyzer_pb2.ADVISORY
-    assert note.message.startswith("can't run policy 'kubernetes-container-image-pinned'")
-    assert 'could not check Deployment "model-server", container "computed"' in note.message
+    expected = 'could not check: Deployment "model-server", container "computed": '
+    assert note.message.startswith(expected)
+    assert note.urn == urn(DEPLOYMENT, "model-server")
+
+
+def waivers(**changed: str) -> str:
+    waiver = {
+        "policy": "kubernetes-container-image-pinned",
+        "resource": "model-server",
+        "reason": "mirror is being moved",
+        "owner": "team-serving",
+        "expires": str(date.today() + timedelta(days=7)),
+    }
+    return json.dumps([waiver | changed])
+
+
+def configure(analyzer: Any, given: str) -> None:
+    config = {"moe-serving:waivers": given}
+    analyzer.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(config=config))
+
+
+@pytest.fixture
+def unwaived(analyzer: Any) -> Iterator[None]:
+    yield
+    configure(analyzer, "[]")
+
+
+@pytest.mark.usefixtures("unwaived")
+def test_a_waived_violation_is_advice_that_says_by_whom(analyzer: Any) -> None:
+    configure(analyzer, waivers())
+    (found,) = analyzer.Analyze(request(deployment(server(image="vllm:latest")))).diagnostics
+    assert found.enforcementLevel == analyzer_pb2.ADVISORY
+    assert "by team-serving: mirror is being moved" in found.message
+    assert "found image vllm:latest" in found.message
+
+
+@pytest.mark.usefixtures("unwaived")
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"expires": "2026-01-31"}, "expired on 2026-01-31"),
+        ({"expires": "2126-01-31"}, "90 days from now"),
+        ({"policy": "kubernetes-container-image-pined"}, "kubernetes-container-image-pinned?"),
+        ({"owner": ""}, "found 0.owner"),
+    ],
+)
+def test_a_waiver_that_does_not_hold_refuses(
+    analyzer: Any, changed: dict[str, str], says: str
+) -> None:
+    configure(analyzer, waivers(**changed))
+    answer = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[]))
+    (found,) = answer.diagnostics
+    assert found.policyName == "stack-waivers-hold"
+    assert found.enforcementLevel == analyzer_pb2.MANDATORY
+    assert says in found.message
+
+
+@pytest.mark.usefixtures("unwaived")
+def test_an_expired_waiver_lets_nothing_pass(analyzer: Any) -> None:
+    configure(analyzer, waivers(expires="2026-01-31"))
+    (found,) = analyzer.Analyze(request(deployment(server(image="vllm:latest")))).diagnostics
+    assert found.enforcementLevel == analyzer_pb2.MANDATORY
 
 
 def analyze_stack(analyzer: Any, name: str, container: Mapping[str, Any]) -> Any:

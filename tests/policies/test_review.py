@@ -1,5 +1,3 @@
-import importlib
-import pkgutil
 from collections.abc import Sequence
 
 import pytest
@@ -18,10 +16,11 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-import policies
-from policies import efa_used, image_pinned
-from policies.helm_releases import RELEASE
-from policies.node_groups import LAUNCH_TEMPLATE
+from policies.aws.node_groups import LAUNCH_TEMPLATE
+from policies.images_and_secrets import image_pinned
+from policies.kubernetes.helm_releases import RELEASE
+from policies.network import efa_used
+from policies.pack import listed
 from policies.review import (
     Config,
     CouldNotCheckError,
@@ -47,13 +46,7 @@ from tests.policies.engine_input import (
     server,
 )
 
-# All but __main__, which would serve for ever.
-MODULES = [
-    importlib.import_module(f"policies.{module.name}")
-    for module in pkgutil.iter_modules(policies.__path__)
-    if module.name != "__main__"
-]
-POLICIES: list[Policy] = [module.POLICY for module in MODULES if hasattr(module, "POLICY")]
+POLICIES: list[Policy] = [each.policy for each in listed()]
 OF_RESOURCE = [p for p in POLICIES if isinstance(p, ResourceValidationPolicy)]
 OF_STACK = [p for p in POLICIES if isinstance(p, StackValidationPolicy)]
 

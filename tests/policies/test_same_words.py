@@ -7,13 +7,15 @@ import pytest
 from pulumi_policy import ResourceValidationPolicy
 
 from catalog.efa_image import INSTALLER_ANNOTATION
-from policies import engine_across_nodes, gpu_memory_utilization, server_layout
+from policies.gpu import server_layout
+from policies.memory import gpu_memory_utilization
+from policies.network import engine_across_nodes
 from stacks.reading import SettingsError
 from tests.catalog.example_models import DBRX
 from tests.policies.engine_group import LEADS, OWN_IMAGE, WORKS, group, member, stack, template
 from tests.policies.engine_input import MIXTRAL, check, check_stack, deployment, server
-from tests.policies.test_model_fits import fits
-from tests.policies.test_model_fits import group as gpu_nodes
+from tests.policies.memory.test_model_fits import fits
+from tests.policies.memory.test_model_fits import group as gpu_nodes
 from tests.stacks.changed import local
 from tests.stacks.test_model_server import across, vllm
 

@@ -1,0 +1,61 @@
+"""A waiver: one policy, one resource, a reason, an owner, and a day on which it ends."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from catalog.section import Section
+
+STACK = "stack"
+"""Stands for the whole stack where a policy names no single resource."""
+
+Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+def _day(value: object) -> object:
+    """YAML makes a date of an unquoted day; JSON, in which Pulumi passes it on, a text."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+class Waiver(Section):
+    """Lets one finding pass until a day, and says for whom and why."""
+
+    policy: Words
+    """Name of the policy, such as `kubernetes-container-image-pinned`."""
+    resource: Words
+    """Logical name of the resource in Pulumi, `namespace/name` of a plain manifest, or `stack`
+    where the policy names none."""
+    reason: Words
+    """Why the finding is accepted; shown in every report."""
+    owner: Words
+    """Who answers for it: a team, or an address."""
+    expires: Annotated[date, BeforeValidator(_day)]
+    """Last day on which it holds, such as 2026-12-31; afterwards it refuses."""
+
+    def is_expired(self, today: date) -> bool:
+        return today > self.expires
+
+    def lets_pass(self, policy: str, resource: str, today: date) -> bool:
+        return self.policy == policy and self.resource == resource and not self.is_expired(today)
+
+    def shown(self) -> str:
+        return f"waived until {self.expires} by {self.owner}: {self.reason}"
+
+
+def waiver_for(
+    waivers: tuple[Waiver, ...], policy: str, resource: str, today: date
+) -> Waiver | None:
+    return next((w for w in waivers if w.lets_pass(policy, resource, today)), None)
+
+
+def from_plain(values: object) -> tuple[Waiver, ...]:
+    """Raises pydantic.ValidationError."""
+    entries: list[Mapping[str, Any]] = list(values) if isinstance(values, list) else [{}]
+    return tuple(Waiver.model_validate(entry) for entry in entries)

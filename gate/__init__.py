@@ -1,0 +1,1 @@
+"""What `moe check` finds out about a change before it is merged, and how it tells."""

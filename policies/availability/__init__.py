@@ -1,0 +1,1 @@
+"""Policies on starting, ending, rolling over and getting nodes at all."""

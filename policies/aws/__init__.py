@@ -1,0 +1,1 @@
+"""Reads node groups, launch templates and how AWS sells them."""

@@ -1,0 +1,1 @@
+"""Policies on what a stack costs."""

@@ -1,0 +1,1 @@
+"""Policies on GPUs: how many, cut how, on which nodes."""

@@ -1,0 +1,1 @@
+"""Policies on images, and on secrets in plain sight."""

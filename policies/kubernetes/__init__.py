@@ -1,0 +1,1 @@
+"""Reads workloads and what the cluster makes of them."""

@@ -1,0 +1,1 @@
+"""Policies on host memory and GPU memory."""

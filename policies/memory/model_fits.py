@@ -1,0 +1,159 @@
+"""A model fits in the GPU memory of every node that its server may land on.
+
+The formula is `catalog.memory_fit`, the one that the settings ask; this policy
+sees what was really declared, whatever the settings said.
+"""
+
+from collections.abc import Sequence
+
+from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
+
+from catalog import fit_in_words, sequence_length
+from catalog.memory_fit import (
+    DEFAULT_GPU_MEMORY_UTILIZATION,
+    DEFAULT_MIN_SEQUENCES,
+    MemoryFit,
+    memory_fit,
+)
+from catalog.models import Model
+from catalog.parallel_layout import refusals
+from policies.kubernetes.node_selection import gpu_nodes
+from policies.kubernetes.workloads import Container
+from policies.reading import shown
+from policies.review import Config, Place, Review, UnreadableError, of_stack, resource
+from policies.servers.llm_servers import llm_servers
+from policies.servers.server_flags import ServerFlags
+from policies.servers.vllm_flags import GPU_MEMORY_UTILIZATION, MAX_MODEL_LEN, VllmFlags
+
+
+def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
+    sequences = int(config.get("minSequences", DEFAULT_MIN_SEQUENCES))
+    for member in resources:
+        for container, flags in llm_servers(review, resource(member)):
+            with review.reading(container.place):
+                if (model := flags.model()) is not None:
+                    _check_server(review, container, flags, model, resources, sequences)
+
+
+def _check_server(
+    review: Review,
+    container: Container,
+    flags: ServerFlags,
+    model: Model,
+    resources: Sequence[PolicyResource],
+    sequences: int,
+) -> None:
+    max_model_len = _max_model_len(review, container.place, flags, model)
+    if max_model_len is None:
+        return
+    if not _formula_holds(flags, model):
+        review.could_not_check(
+            container.place,
+            f"whether {model.name} fits: the formula is for weights as the catalogue has them, and"
+            " for tensor, pipeline, data and expert parallelism",
+        )
+        return
+    layout = flags.layout()
+    step = flags.step()
+    utilization = _utilization(flags)
+    if any(refusals(model, layout)):
+        # The policy about layouts says which of its sizes cannot be.
+        return
+    nodes = list(gpu_nodes(review, container.pod.spec, resources))
+    if not nodes:
+        review.could_not_check(
+            container.place, f"whether {model.name} fits: the stack has no GPU nodes for it"
+        )
+    for node, group in nodes:
+        fit = memory_fit(
+            model,
+            node,
+            layout,
+            max_model_len=max_model_len,
+            gpu_memory_utilization=utilization,
+            min_sequences=sequences,
+            max_num_batched_tokens=step.max_num_batched_tokens,
+            max_num_seqs=step.max_num_seqs,
+        )
+        if not fit.fits:
+            _refuse(review, container.place, fit, group, utilization)
+
+
+def _max_model_len(review: Review, place: Place, flags: ServerFlags, model: Model) -> int | None:
+    """The longest sequence; None where it is refused."""
+    try:
+        length = flags.longest_sequence(model)
+    except UnreadableError as error:
+        review.refuse(
+            place,
+            found=str(error),
+            allowed="a literal number of tokens",
+            fix=f"write --{flags.max_model_len} as a number in args",
+        )
+        return None
+    if (allowed := sequence_length.refusal(model, length)) is not None:
+        review.refuse(
+            place,
+            found=f"--{flags.max_model_len} {length}",
+            allowed=allowed,
+            fix=f"set --{flags.max_model_len} lower, or leave it out",
+        )
+        return None
+    return length
+
+
+def _formula_holds(flags: ServerFlags, model: Model) -> bool:
+    if isinstance(flags, VllmFlags) and not flags.is_catalogued_layout():
+        return False
+    return flags.weights_as_catalogued(model)
+
+
+def _refuse(
+    review: Review, place: Place, fit: MemoryFit, group: PolicyResource, utilization: float
+) -> None:
+    review.refuse(
+        place,
+        found=f"{fit.model.name} on {fit.instance_type.name} of node group"
+        f' "{group.name}" with {fit.layout}, which needs {fit.needed_gib:.1f} GiB a GPU'
+        f" ({fit_in_words.shares(fit)})",
+        allowed=f"{fit.budget_gib:.1f} GiB a GPU, at utilisation {utilization:g}",
+        fix=fit_in_words.fixes(fit, utilization),
+    )
+
+
+def _utilization(flags: ServerFlags) -> float:
+    text = flags.text(GPU_MEMORY_UTILIZATION)
+    if text is None:
+        return DEFAULT_GPU_MEMORY_UTILIZATION
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise UnreadableError(f"--{GPU_MEMORY_UTILIZATION} {shown(text)} is no share of a GPU")
+    return share
+
+
+POLICY = StackValidationPolicy(
+    name="kubernetes-llm-server-model-fits",
+    display_name="The model fits in GPU memory",
+    description="All experts, activations and the KV cache of a served model fit in the memory"
+    " of the GPUs that its server may land on.",
+    validate=of_stack(_check),
+    severity=Severity.HIGH,
+    tags=["eks", "gpu", "kubernetes", "memory", "vllm"],
+    remediation_steps="Choose more GPUs, an instance type with larger ones, a smaller"
+    f" --{MAX_MODEL_LEN}, or another model; the message says which would fit.",
+    url="https://docs.vllm.ai/en/latest/configuration/conserving_memory/",
+    config_schema=PolicyConfigSchema(
+        properties={
+            "minSequences": {
+                "type": "integer",
+                "description": "Sequences of the greatest length that the KV cache must hold"
+                " at once.",
+                "minimum": 1,
+                "default": DEFAULT_MIN_SEQUENCES,
+            }
+        }
+    ),
+)

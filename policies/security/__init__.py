@@ -1,0 +1,1 @@
+"""Policies on rights, addresses and encryption."""

@@ -1,0 +1,1 @@
+"""Reads the command lines of LLM servers."""

@@ -1,0 +1,37 @@
+"""The containers of a workload that serve a model, and the flags that they start with."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from policies.kubernetes.workloads import Container, containers
+from policies.review import Resource, Review
+from policies.servers.command_lines import Engine, started_server
+from policies.servers.deepspeed_mii_flags import MiiFlags
+from policies.servers.server_flags import ServerFlags
+from policies.servers.vllm_flags import VllmFlags
+
+_FLAGS: Mapping[Engine, type[ServerFlags]] = MappingProxyType(
+    {"vllm": VllmFlags, "deepspeed_mii": MiiFlags}
+)
+
+
+def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, ServerFlags]]:
+    """Each LLM server of `subject`; one whose flags cannot be read is noted and left out."""
+    for container in containers(review, subject):
+        flags = None
+        with review.reading(container.place):
+            flags = server_flags(container)
+        if flags is not None and not container.is_ephemeral:
+            yield container, flags
+
+
+def vllm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, VllmFlags]]:
+    for container, flags in llm_servers(review, subject):
+        if isinstance(flags, VllmFlags):
+            yield container, flags
+
+
+def server_flags(container: Container) -> ServerFlags | None:
+    """Flags of the server that `container` starts; None where it starts none."""
+    started = started_server(container.fields, container.pod.variables)
+    return None if started is None else _FLAGS[started.engine].parse(started.arguments)

@@ -1,0 +1,1 @@
+"""Waivers of the stack, and the policy on them."""
