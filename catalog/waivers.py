@@ -1,10 +1,9 @@
 """A waiver: one policy, one resource, a reason, an owner, and a day on which it ends."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from catalog.section import Section
 
@@ -55,7 +54,9 @@ def waiver_for(
     return next((w for w in waivers if w.lets_pass(policy, resource, today)), None)
 
 
+_WAIVERS = TypeAdapter(tuple[Waiver, ...])
+
+
 def from_plain(values: object) -> tuple[Waiver, ...]:
     """Raises pydantic.ValidationError."""
-    entries: list[Mapping[str, Any]] = list(values) if isinstance(values, list) else [{}]
-    return tuple(Waiver.model_validate(entry) for entry in entries)
+    return _WAIVERS.validate_python(values)
