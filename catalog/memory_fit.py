@@ -40,7 +40,7 @@ MAX_GPU_MEMORY_UTILIZATION = 0.95
 
 DEFAULT_MIN_SEQUENCES = 8
 
-_MOST_NODES_ADVISED = 4
+MOST_NODES_ADVISED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,13 @@ def fits_by_layout(
     inside = [fit(each) for each in layouts_in_one_node(model, instance_type)]
     if any(each.fits for each in inside):
         return inside
-    across = layouts_across_nodes(model, instance_type, most_nodes=_MOST_NODES_ADVISED)
+    across = layouts_across_nodes(model, instance_type, most_nodes=MOST_NODES_ADVISED)
     return inside + [fit(each) for each in across]
 
 
-def what_would_fit(fit: MemoryFit, gpu_memory_utilization: float) -> list[str]:
+def what_would_fit(
+    fit: MemoryFit, gpu_memory_utilization: float, *, most_nodes: int = MOST_NODES_ADVISED
+) -> list[str]:
     """Single changes that make `fit` a fit, as sentences for an error message."""
     fixes = []
     longest = fit.kv_tokens_per_rank // fit.min_sequences_per_rank // 1024 * 1024
@@ -192,7 +194,7 @@ def what_would_fit(fit: MemoryFit, gpu_memory_utilization: float) -> list[str]:
     for candidate in INSTANCE_TYPES.values():
         layouts = layouts_in_one_node(fit.model, candidate)
         if candidate is fit.instance_type:
-            layouts += layouts_across_nodes(fit.model, candidate, most_nodes=_MOST_NODES_ADVISED)
+            layouts += layouts_across_nodes(fit.model, candidate, most_nodes=most_nodes)
         for layout in layouts:
             if (candidate, layout) == (fit.instance_type, fit.layout):
                 continue

@@ -2,6 +2,7 @@
 
 import re
 from types import MappingProxyType
+from typing import ClassVar
 
 from catalog import deepspeed_mii
 from catalog.gpu_overhead import Step
@@ -22,8 +23,11 @@ class MiiFlags(ServerFlags):
 
     __slots__ = ()
 
-    tensor_parallel = _TENSOR_PARALLEL
-    max_model_len = _MAX_LENGTH
+    engine: ClassVar = "DeepSpeed-MII"
+    tensor_parallel: ClassVar = _TENSOR_PARALLEL
+    max_model_len: ClassVar = _MAX_LENGTH
+    layout_flags: ClassVar = MappingProxyType({"tensor_parallel_size": _TENSOR_PARALLEL})
+    most_nodes: ClassVar = 1
     names = FlagNames(
         long=(_MODEL, _TENSOR_PARALLEL, _REPLICAS, _MAX_LENGTH),
         short=MappingProxyType({}),

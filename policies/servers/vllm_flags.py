@@ -4,15 +4,17 @@ import json
 import math
 import re
 from types import MappingProxyType
+from typing import ClassVar
 
 from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
 from catalog.gpu_overhead import Step
-from catalog.models import MODELS, Model
-from catalog.parallel_layout import ParallelLayout
+from catalog.memory_fit import DEFAULT_GPU_MEMORY_UTILIZATION
+from catalog.models import Model
+from catalog.parallel_layout import BALANCED_ARCHITECTURES, ParallelLayout
 from policies.reading import child, shown
 from policies.review import UnreadableError
-from policies.servers.flags import FlagNames, is_flag, known_word
-from policies.servers.served_models import catalogued
+from policies.servers.flags import FlagNames
+from policies.servers.memory_share import MemoryShare
 from policies.servers.server_flags import ServerFlags
 
 TENSOR_PARALLEL = "tensor-parallel-size"
@@ -87,7 +89,6 @@ _NAMES = FlagNames(
         r"-dpm|--(?:(?:enable|disable)[-_].+|enforce[-_]eager|trust[-_]remote[-_]code)"
     ),
 )
-_SIXTEEN_BITS = (None, "auto", "bfloat16", "float16", "half")
 
 
 class VllmFlags(ServerFlags):
@@ -95,23 +96,28 @@ class VllmFlags(ServerFlags):
 
     __slots__ = ()
 
+    engine: ClassVar = "vLLM"
     names = _NAMES
-    tensor_parallel = TENSOR_PARALLEL
-    max_model_len = MAX_MODEL_LEN
+    tensor_parallel: ClassVar = TENSOR_PARALLEL
+    max_model_len: ClassVar = MAX_MODEL_LEN
+    layout_flags: ClassVar = MappingProxyType(
+        {
+            "tensor_parallel_size": TENSOR_PARALLEL,
+            "pipeline_parallel_size": PIPELINE_PARALLEL,
+            "expert_parallel": EXPERT_PARALLEL,
+            "redundant_experts": f"{EPLB_CONFIG}.{REDUNDANT_EXPERTS}",
+        }
+    )
+    memory_share: ClassVar = MemoryShare(
+        GPU_MEMORY_UTILIZATION, usual=DEFAULT_GPU_MEMORY_UTILIZATION
+    )
+    balanced: ClassVar = BALANCED_ARCHITECTURES
 
     def model(self) -> Model | None:
-        if (given := self.visible("model")) is not None:
-            return catalogued(given)
-        if self.words and not is_flag(first := known_word(self.words[0])):
-            return catalogued(first)
-        return next((MODELS[w] for w in self.words if isinstance(w, str) and w in MODELS), None)
+        return self._named_model("model")
 
     def weights_as_catalogued(self, model: Model) -> bool:
-        method, own = self.visible("quantization"), model.quantization
-        # awq_marlin is a kernel for weights of awq.
-        if method is not None and not (own and method.startswith(own.method)):
-            return False
-        return self.visible("dtype") in _SIXTEEN_BITS
+        return self._has_catalogued_width(model, self.visible("quantization"))
 
     def layout(self) -> ParallelLayout:
         return ParallelLayout(
@@ -181,6 +187,10 @@ class VllmFlags(ServerFlags):
     def stays_in_its_pod(self) -> bool:
         """Whether nothing here talks to another pod, nor to another engine there."""
         return not (self.spans_pods() or self._has_ray() or self.visible(_KV_TRANSFER) is not None)
+
+    def drain_s(self) -> int:
+        """Without the flag, not at all."""
+        return 0 if self.is_headless() else self.whole_number(SHUTDOWN_TIMEOUT, 0, least=0)
 
     def is_headless(self) -> bool:
         return self.is_on(HEADLESS)
