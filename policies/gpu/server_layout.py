@@ -9,7 +9,7 @@ from pulumi_policy import ResourceValidationPolicy, Severity
 
 from catalog import batch_size
 from catalog.models import Model
-from catalog.parallel_layout import Refusal, refusals
+from catalog.parallel_layout import Refusal
 from policies.review import Config, Place, Resource, Review, UnreadableError, of_resource
 from policies.servers.llm_servers import llm_servers
 from policies.servers.server_flags import ServerFlags
@@ -83,7 +83,6 @@ def _check_batch(review: Review, place: Place, flags: VllmFlags) -> None:
 
 
 def _check_layout(review: Review, place: Place, flags: ServerFlags, model: Model) -> None:
-    layout = flags.layout()
     if not flags.is_catalogued_layout():
         review.could_not_check(
             place,
@@ -91,10 +90,7 @@ def _check_layout(review: Review, place: Place, flags: ServerFlags, model: Model
             " and attention that are cut over all tensor parallel ranks alone",
         )
         return
-    found = refusals(
-        model, layout, balanced=flags.balanced, replicates_kv_heads=flags.replicates_kv_heads
-    )
-    for refusal in found:
+    for refusal in flags.refusals(model):
         # Where there is no flag for copies of experts, fewer ranks are all that helps.
         known = refusal.parameter in flags.layout_flags
         flag = flags.layout_flags[refusal.parameter if known else "expert_parallel"]

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from catalog.memory_fit import (
     MOST_NODES_ADVISED,
 )
 from catalog.models import MODELS, Model
-from catalog.parallel_layout import ParallelLayout
+from catalog.parallel_layout import ParallelLayout, Refusal, refusals
 from policies.reading import shown
 from policies.review import UnreadableError
 from policies.servers.flags import Flags, is_flag, known_word
@@ -70,6 +70,15 @@ class ServerFlags(Flags, ABC):
 
     def longest_sequence(self, model: Model) -> int:
         return self.whole_number(self.max_model_len, model.context_tokens)
+
+    def refusals(self, model: Model) -> Iterator[Refusal]:
+        """Why the engine could not start `model` in its layout."""
+        return refusals(
+            model,
+            self.layout(),
+            balanced=self.balanced,
+            replicates_kv_heads=self.replicates_kv_heads,
+        )
 
     def takes_all_gpus(self) -> bool:
         """Whether the server takes whatever GPUs it sees, and says no number itself."""
