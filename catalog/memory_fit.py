@@ -108,7 +108,7 @@ def memory_fit(
     `max_num_batched_tokens` and `max_num_seqs` are vLLM's flags: what a step takes at most.
     """
     step = Step(max_num_batched_tokens, max_num_seqs)
-    visible_gib = instance_type.gpu_memory_gib * (1 - assumptions.driver_reserved_fraction)
+    visible = visible_gib(instance_type, assumptions)
     stages = [
         MemoryFit(
             model=model,
@@ -117,7 +117,7 @@ def memory_fit(
             max_model_len=max_model_len,
             min_sequences=min_sequences,
             step=step,
-            budget_gib=visible_gib * gpu_memory_utilization,
+            budget_gib=visible * gpu_memory_utilization,
             weights_gib=gpu_weights.stage_weights_gib(model, layout, stage),
             overhead_gib=overhead_gib(model, layout, stage, step, assumptions),
             kv_bytes_per_token=gpu_weights.kv_bytes_per_token(
@@ -129,6 +129,11 @@ def memory_fit(
         )
     ]
     return min(stages, key=lambda stage: stage.kv_cache_gib / stage.kv_bytes_per_token)
+
+
+def visible_gib(instance_type: GpuInstanceType, assumptions: Assumptions = ASSUMPTIONS) -> float:
+    """What CUDA shows of one GPU's memory."""
+    return instance_type.gpu_memory_gib * (1 - assumptions.driver_reserved_fraction)
 
 
 def weights_gib(model: Model) -> float:

@@ -9,7 +9,6 @@ from catalog.gpu_overhead import Step
 from catalog.models import Model
 from catalog.parallel_layout import ParallelLayout
 from policies.servers.flags import FlagNames
-from policies.servers.served_models import catalogued
 from policies.servers.server_flags import ServerFlags
 
 _MODEL = "model"
@@ -35,9 +34,8 @@ class MiiFlags(ServerFlags):
         other_switches=re.compile(r"--(?:allow[-_]credentials|ssl)"),
     )
 
-    def model(self) -> Model | None:
-        given = self.text(_MODEL)
-        return None if given is None else catalogued(given)
+    def location(self) -> str | None:
+        return self.text(_MODEL)
 
     def layout(self) -> ParallelLayout:
         return ParallelLayout(self.whole_number(_TENSOR_PARALLEL, 1))

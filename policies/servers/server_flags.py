@@ -35,6 +35,7 @@ class ServerFlags(Flags, ABC):
     engine: ClassVar[str]
     tensor_parallel: ClassVar[str]
     max_model_len: ClassVar[str]
+    model_flag: ClassVar[str | None] = None
     layout_flags: ClassVar[Mapping[str, str]] = MappingProxyType({})
     memory_share: ClassVar[MemoryShare | None] = None
     balanced: ClassVar[frozenset[str] | None] = None
@@ -44,9 +45,10 @@ class ServerFlags(Flags, ABC):
     most_nodes: ClassVar[int] = MOST_NODES_ADVISED
     """Nodes that a fix may spread one engine over; 1 where it cannot span several."""
 
-    @abstractmethod
     def model(self) -> Model | None:
         """The served model, where the catalogue has it: by its name or as a path to it."""
+        location = self.location()
+        return None if location is None else catalogued(location)
 
     @abstractmethod
     def layout(self) -> ParallelLayout:
@@ -92,6 +94,10 @@ class ServerFlags(Flags, ABC):
         """Whether processes of the engine talk to others of it in another pod."""
         return False
 
+    def pods_of_engine(self) -> int | None:
+        """Pods that the processes of one engine are spread over; None where it does not say."""
+        return None
+
     def drain_s(self) -> int:
         """Seconds that it goes on after SIGTERM for what it answers, where it says how long."""
         return 0
@@ -113,6 +119,10 @@ class ServerFlags(Flags, ABC):
             )
         return share
 
+    def beside_share_gib(self, model: Model) -> float:
+        """GiB of one GPU that `model` needs beside the engine's share of its memory."""
+        return 0.0
+
     def utilization(self, *, weights_ratio: float, overhead_ratio: float) -> float:
         """The share of a GPU for weights, activations and KV cache, as vLLM counts it.
 
@@ -126,13 +136,16 @@ class ServerFlags(Flags, ABC):
             share, weights_ratio=weights_ratio, overhead_ratio=overhead_ratio
         )
 
-    def _named_model(self, flag: str | None) -> Model | None:
-        """The model by `flag`, or by the first word, or by a word that the catalogue knows."""
-        if flag is not None and (given := self.visible(flag)) is not None:
-            return catalogued(given)
+    def location(self) -> str | None:
+        """Where the model is, as it was given: a Hugging Face id, a URL or a path.
+
+        By its flag, or as the first word, or as a word that the catalogue knows.
+        """
+        if self.model_flag is not None and (given := self.visible(self.model_flag)) is not None:
+            return given
         if self.words and not is_flag(first := known_word(self.words[0])):
-            return catalogued(first)
-        return next((MODELS[w] for w in self.words if isinstance(w, str) and w in MODELS), None)
+            return first
+        return next((w for w in self.words if isinstance(w, str) and w in MODELS), None)
 
     def _has_catalogued_width(self, model: Model, quantization: str | None) -> bool:
         """Whether quantisation and data type leave the weights as the catalogue has them."""

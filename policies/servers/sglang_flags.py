@@ -10,7 +10,8 @@ import re
 from types import MappingProxyType
 from typing import ClassVar
 
-from catalog.gpu_overhead import Step
+from catalog.assumptions import ASSUMPTIONS
+from catalog.gpu_overhead import Step, overhead_gib
 from catalog.models import Model
 from catalog.parallel_layout import ParallelLayout
 from policies.servers.flags import FlagNames
@@ -51,6 +52,7 @@ class SglangFlags(ServerFlags):
     engine: ClassVar = "SGLang"
     tensor_parallel: ClassVar = TENSOR_PARALLEL
     max_model_len: ClassVar = _CONTEXT_LENGTH
+    model_flag: ClassVar = _MODEL
     layout_flags: ClassVar = MappingProxyType(
         {
             "tensor_parallel_size": TENSOR_PARALLEL,
@@ -105,9 +107,6 @@ class SglangFlags(ServerFlags):
         ),
     )
 
-    def model(self) -> Model | None:
-        return self._named_model(_MODEL)
-
     def layout(self) -> ParallelLayout:
         ranks = self.whole_number(TENSOR_PARALLEL, 1)
         return ParallelLayout(
@@ -158,12 +157,20 @@ class SglangFlags(ServerFlags):
     def spans_pods(self) -> bool:
         return self.visible(_NODES) not in (None, "1")
 
+    def pods_of_engine(self) -> int:
+        return self.visible_number(_NODES, 1)
+
     def step(self) -> Step:
         """-1 turns off that prompts are cut."""
         tokens = _WHOLE_PREFILL_TOKENS
         if self.visible(_PREFILL_TOKENS) != "-1":
             tokens = self.visible_number(_PREFILL_TOKENS, _USUAL_PREFILL_TOKENS)
         return Step(tokens, self.visible_number(_MAX_REQUESTS, _USUAL_REQUESTS))
+
+    def beside_share_gib(self, model: Model) -> float:
+        layout, step = self.layout(), self.step()
+        stages = range(layout.pipeline_parallel_size)
+        return max(overhead_gib(model, layout, stage, step, ASSUMPTIONS) for stage in stages)
 
     def weights_as_catalogued(self, model: Model) -> bool:
         return self._has_catalogued_width(model, self.visible(_QUANTIZATION))

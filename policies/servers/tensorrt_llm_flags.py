@@ -78,9 +78,6 @@ class TensorRtLlmFlags(ServerFlags):
         ),
     )
 
-    def model(self) -> Model | None:
-        return self._named_model(None)
-
     def layout(self) -> ParallelLayout:
         ranks = self.whole_number(_TENSOR_PARALLEL, 1)
         return ParallelLayout(

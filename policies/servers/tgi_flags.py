@@ -47,6 +47,7 @@ class TgiFlags(ServerFlags):
     engine: ClassVar = "TGI"
     tensor_parallel: ClassVar = NUM_SHARD
     max_model_len: ClassVar = _MAX_TOTAL_TOKENS
+    model_flag: ClassVar = _MODEL
     layout_flags: ClassVar = MappingProxyType({"tensor_parallel_size": NUM_SHARD})
     memory_share: ClassVar = MemoryShare(_MEMORY_FRACTION, usual=1.0, unit=_WIGGLE_ROOM)
     replicates_kv_heads: ClassVar = False
@@ -70,9 +71,6 @@ class TgiFlags(ServerFlags):
         other_switches=re.compile(r"--(?:disable|json|trust)[-_].+|--ngrok|--env|-e"),
         in_variables=True,
     )
-
-    def model(self) -> Model | None:
-        return self._named_model(_MODEL)
 
     def layout(self) -> ParallelLayout:
         return ParallelLayout(self.gpus_of_pod())

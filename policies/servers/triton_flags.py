@@ -18,6 +18,7 @@ from policies.servers.server_flags import ServerFlags
 _WORLD_SIZE = "world_size"
 _EXIT_TIMEOUT = "exit-timeout-secs"
 _PROCESSES = frozenset({"-c", "-n", "-np", "--n", "--np"})
+_OTHER_HOSTS = frozenset({"-H", "-host", "--host", "-hostfile", "--hostfile", "--machinefile"})
 _EXIT_TIMEOUT_S = 30
 _UNREADABLE = "what it serves is in its model repository, which no policy can read"
 
@@ -38,7 +39,7 @@ class TritonFlags(ServerFlags):
         aliases=MappingProxyType({"exit-timeout": _EXIT_TIMEOUT}),
     )
 
-    def model(self) -> Model | None:
+    def location(self) -> str | None:
         return None
 
     def layout(self) -> ParallelLayout:
@@ -65,7 +66,13 @@ class TritonFlags(ServerFlags):
     def drain_s(self) -> int:
         return self.visible_number(_EXIT_TIMEOUT, _EXIT_TIMEOUT_S)
 
+    def spans_pods(self) -> bool:
+        """Where MPI starts processes on other hosts, it does not say how many here."""
+        return any(word in _OTHER_HOSTS for word in self.words)
+
     def _said_processes(self) -> int | None:
+        if self.spans_pods():
+            return None
         if processes := self._processes_of_mpi():
             return processes
         return None if self.visible(_WORLD_SIZE) is None else self.whole_number(_WORLD_SIZE, 1)

@@ -6,14 +6,14 @@ import re
 from types import MappingProxyType
 from typing import ClassVar
 
-from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
+from catalog.assumptions import ASSUMPTIONS, MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
 from catalog.gpu_overhead import Step
 from catalog.memory_fit import DEFAULT_GPU_MEMORY_UTILIZATION
 from catalog.models import Model
 from catalog.parallel_layout import BALANCED_ARCHITECTURES, ParallelLayout
 from policies.reading import child, shown
 from policies.review import UnreadableError
-from policies.servers.flags import FlagNames
+from policies.servers.flags import FlagNames, known_word
 from policies.servers.memory_share import MemoryShare
 from policies.servers.server_flags import ServerFlags
 
@@ -39,6 +39,8 @@ _HYBRID = "data-parallel-hybrid-lb"
 _RANK = "data-parallel-rank"
 _EXECUTOR = "distributed-executor-backend"
 _KV_TRANSFER = "kv-transfer-config"
+_EAGER = "enforce-eager"
+_COUNTS_GRAPHS = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
 
 _NAMES = FlagNames(
     long=(
@@ -63,6 +65,7 @@ _NAMES = FlagNames(
         _RANK,
         _EXECUTOR,
         _KV_TRANSFER,
+        _EAGER,
         "config",
         "dtype",
         "model",
@@ -84,10 +87,8 @@ _NAMES = FlagNames(
             "-r": NODE_RANK,
         }
     ),
-    switches=frozenset({EXPERT_PARALLEL, EPLB, HEADLESS, _EXTERNAL, _HYBRID}),
-    other_switches=re.compile(
-        r"-dpm|--(?:(?:enable|disable)[-_].+|enforce[-_]eager|trust[-_]remote[-_]code)"
-    ),
+    switches=frozenset({EXPERT_PARALLEL, EPLB, HEADLESS, _EAGER, _EXTERNAL, _HYBRID}),
+    other_switches=re.compile(r"-dpm|--(?:(?:enable|disable)[-_].+|trust[-_]remote[-_]code)"),
 )
 
 
@@ -100,6 +101,7 @@ class VllmFlags(ServerFlags):
     names = _NAMES
     tensor_parallel: ClassVar = TENSOR_PARALLEL
     max_model_len: ClassVar = MAX_MODEL_LEN
+    model_flag: ClassVar = "model"
     layout_flags: ClassVar = MappingProxyType(
         {
             "tensor_parallel_size": TENSOR_PARALLEL,
@@ -112,9 +114,6 @@ class VllmFlags(ServerFlags):
         GPU_MEMORY_UTILIZATION, usual=DEFAULT_GPU_MEMORY_UTILIZATION
     )
     balanced: ClassVar = BALANCED_ARCHITECTURES
-
-    def model(self) -> Model | None:
-        return self._named_model("model")
 
     def weights_as_catalogued(self, model: Model) -> bool:
         return self._has_catalogued_width(model, self.visible("quantization"))
@@ -133,6 +132,13 @@ class VllmFlags(ServerFlags):
         sequences = self.visible_number(MAX_NUM_SEQS_FLAG, MAX_NUM_SEQS)
         usual = max(MAX_NUM_BATCHED_TOKENS, sequences)
         return Step(self.visible_number(MAX_NUM_BATCHED_TOKENS_FLAG, usual), sequences)
+
+    def beside_share_gib(self, model: Model) -> float:
+        """CUDA graphs, where it is told not to count them, and makes some."""
+        counted = self.surroundings.variables.get(_COUNTS_GRAPHS, "1")
+        if known_word(counted) != "0" or self.is_on(_EAGER):
+            return 0.0
+        return ASSUMPTIONS.cuda_graphs_gib
 
     def is_catalogued_layout(self) -> bool:
         """Whether `layout` says all: it knows no context parallelism."""
