@@ -9,7 +9,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from catalog.gpu_nodes import GPU_RESOURCE
 from policies.quantities import quantity
-from policies.reading import child, elements, shown
+from policies.reading import child, elements, known, shown
 from policies.review import UnreadableError
 
 Token = str | UnknownValueError
@@ -90,7 +90,7 @@ def _hidden(sources: Any) -> str | UnknownValueError | None:
     """Whole ConfigMaps may hold settings; a Secret holds tokens."""
     for source in elements(sources):
         try:
-            if child(source, "configMapRef") is not None:
+            if child(known(source), "configMapRef") is not None:
                 return "a ConfigMap of envFrom, which no policy can read"
         except UnknownValueError as error:
             return error
