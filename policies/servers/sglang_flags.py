@@ -1,4 +1,4 @@
-"""Flags of SGLang (0.5.23: srt/arg_groups/fields, srt/entrypoints/engine.py, cli/serve.py).
+"""Flags of SGLang 0.5.23 (srt/arg_groups/fields, srt/entrypoints/engine.py, cli/serve.py).
 
 --mem-fraction-static is another thing than vLLM's share: it is for weights and KV cache, and
 activations and CUDA graphs have to fit beside it. Without it SGLang takes what it thinks they

@@ -1,4 +1,4 @@
-"""Flags of TensorRT-LLM's own server, trtllm-serve (1.2: tensorrt_llm/commands/serve.py).
+"""Flags of trtllm-serve, TensorRT-LLM 1.2's own server (tensorrt_llm/commands/serve.py).
 
 --kv_cache_free_gpu_memory_fraction is a share of what weights and activations leave. The file of
 --config goes before flags, which it mostly complements: where both are given, flags are read.

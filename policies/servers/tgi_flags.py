@@ -1,4 +1,4 @@
-"""Flags of Hugging Face's Text Generation Inference (3.3: launcher/src/main.rs).
+"""Flags of Hugging Face's Text Generation Inference 3.3 (launcher/src/main.rs).
 
 Each flag is a variable of the container as well, and the flag wins. Without a number of shards it
 takes all GPUs that it sees. It knows one way of cutting, tensor parallelism on one node, in which

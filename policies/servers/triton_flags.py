@@ -1,4 +1,4 @@
-"""Flags of a Triton server with an LLM behind it (TensorRT-LLM 1.2: launch_triton_server.py).
+"""Flags of a Triton server with an LLM behind it (launch_triton_server.py of TensorRT-LLM 1.2).
 
 Model, cut and memory are in its model repository, which no policy can read: only the number of
 processes that MPI starts, one a GPU, is on the command line. Without one it takes what it sees.
