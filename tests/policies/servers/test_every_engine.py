@@ -112,7 +112,7 @@ def test_good_servers_are_left_alone(container: dict[str, Any]) -> None:
         (triton("mpirun", "-n", "4", "tritonserver", **FIELDS), "(4 processes of mpirun)"),
         (
             tgi("--num-shard=8", "--cuda-memory-fraction=0.4", model="my/model", **FIELDS),
-            "found --cuda-memory-fraction 0.4; allowed: 0.556 to 1;"
+            "found --cuda-memory-fraction 0.4; allowed: 0.5 to 1;"
             " fix: set --cuda-memory-fraction to a number in this range",
         ),
         (
@@ -189,7 +189,10 @@ def test_a_cut_that_the_catalogue_lacks_is_said_to_be_unchecked(container: dict[
 @pytest.mark.parametrize(
     ("container", "share"),
     [
-        (tgi(model=MIXTRAL_LARGE, **FIELDS), "--cuda-memory-fraction 1"),
+        (
+            tgi("--max-total-tokens=32768", model=MIXTRAL_LARGE, **FIELDS),
+            "--cuda-memory-fraction 1",
+        ),
         (
             sglang("--tp=8", "--mem-fraction-static=0.8", model=MIXTRAL_LARGE, **FIELDS),
             "--mem-fraction-static 0.8",
