@@ -1,9 +1,9 @@
 """The processes of an LLM server share memory through a /dev/shm that is large enough.
 
-A container gets 64 MiB there. NCCL and an engine's own queues between the workers of one
-server need more, and end it with a bus error or "No space left on device" (vllm#1710; TGI's
-README, "A note on Shared Memory"). The kernel counts the volume as the container's memory, so
-it has to be smaller than that.
+A container gets 64 MiB there. NCCL and vLLM's own queues between the workers of one
+server need more, and end it with a bus error or "No space left on device"
+(vllm#1710). The kernel counts the volume as the container's memory, so it has to be
+smaller than that.
 """
 
 from decimal import Decimal
