@@ -92,7 +92,7 @@ POLICY = ResourceValidationPolicy(
     " for NCCL and smaller than its memory limit.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["gpu", "kubernetes", "memory", "vllm"],
+    tags=["gpu", "kubernetes", "memory", "sglang", "tensorrt-llm", "tgi", "triton", "vllm"],
     remediation_steps=f"{_FIX[0].upper()}{_FIX[1:]}.",
     url="https://docs.vllm.ai/en/latest/deployment/k8s/",
 )
