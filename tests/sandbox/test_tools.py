@@ -95,7 +95,7 @@ def test_changed_pin_builds_anew_beside_the_old(small: GoModule) -> None:
 def test_key_depends_on_all_that_decides() -> None:
     extra = (actionlint_module(), keda_module(), prometheus_module())
     keys = {module.key for module in (*go_modules(), *extra)}
-    assert len(keys) == 5
+    assert len(keys) == 6
     module = go_modules()[0]
     assert GoModule(module.name, module.tools).key != module.key
 
