@@ -1,4 +1,4 @@
-"""The report for code scanning, held against models made of the official schema."""
+"""The report for code scanning, held against models made of a late draft of SARIF's schema."""
 
 import json
 from dataclasses import replace
