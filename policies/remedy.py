@@ -34,7 +34,7 @@ def of_resource(find: Callable[[Review, Resource], Iterable[Edit]]) -> ResourceR
     It gives the changed properties, or None where there is nothing to mend.
     """
 
-    # The SDK types it as a coroutine, which it calls and never awaits for plain values.
+    # The SDK's type is a coroutine's; its server and ours take plain properties too.
     def remediate(args: ResourceValidationArgs) -> Any:
         if not args.resource_type.startswith("kubernetes:"):
             return None
@@ -69,13 +69,15 @@ def _put(props: dict[str, Any], path: Path, value: Any) -> None:
         if _at(at, key) is None:
             _set(at, key, missing)
         at = _at(at, key)
+    if _is_secret(_at(at, path[-1])):
+        raise _BlockedError(path)
     _set(at, path[-1], value)
 
 
 def _at(holder: Any, key: str | int) -> Any:
     if isinstance(holder, list) and isinstance(key, int):
         return holder[key] if key < len(holder) else None
-    if isinstance(holder, dict) and isinstance(key, str) and SPECIAL_SIG_KEY not in holder:
+    if isinstance(holder, dict) and isinstance(key, str) and not _is_secret(holder):
         return holder.get(key)
     raise _BlockedError(key)
 
@@ -86,6 +88,11 @@ def _set(holder: Any, key: str | int, value: Any) -> None:
         holder.append(value)
     else:
         holder[key] = value
+
+
+def _is_secret(value: Any) -> bool:
+    """A secret, or an asset, as the engine marks it."""
+    return isinstance(value, dict) and SPECIAL_SIG_KEY in value
 
 
 def _say_nothing(message: str, urn: str | None = None) -> None:

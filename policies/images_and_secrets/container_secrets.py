@@ -8,6 +8,7 @@ for its name alone; at the `up` that follows for its shape too.
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pulumi_policy import ResourceValidationPolicy, Severity
@@ -110,7 +111,7 @@ def _words_of_script(script: str) -> list[str]:
 
 def _named(words: Sequence[Word]) -> Iterator[tuple[str | None, Word]]:
     """Values of `--name value`, `--name=value` and `NAME=value`, each with its name."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if not isinstance(word, str):
             continue
         if flag := _FLAG.fullmatch(word):
