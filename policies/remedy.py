@@ -2,8 +2,9 @@
 
 A policy reads properties as its `validate` does, through proxies that know what is unknown or
 secret, and says which places get which value. They are set in the engine's own properties, where
-everything else stays as it came. A remedy that would have to pass through something unknown or
-secret, or that fails, changes nothing: `validate` then says what is wrong.
+everything else stays as it came, and a secret stays one: the Kubernetes provider makes a list
+secret as a whole where one element is. A remedy that would have to pass through something unknown
+or to replace a secret, or that fails, changes nothing: `validate` then says what is wrong.
 """
 
 import copy
@@ -12,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pulumi_policy import ResourceRemediation, ResourceValidationArgs
-from pulumi_policy.deserialize import SPECIAL_SIG_KEY, deserialize_properties
+from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY, deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.declared import remember
@@ -25,7 +26,7 @@ that are missing on the way are made."""
 
 
 class _BlockedError(Exception):
-    """Something on the way is not known, a secret, or neither a map nor a list."""
+    """Something on the way is not known, or neither a map nor a list; or a secret is the end."""
 
 
 def of_resource(find: Callable[[Review, Resource], Iterable[Edit]]) -> ResourceRemediation:
@@ -68,8 +69,8 @@ def _put(props: dict[str, Any], path: Path, value: Any) -> None:
         missing: Any = [] if isinstance(following, int) else {}
         if _at(at, key) is None:
             _set(at, key, missing)
-        at = _at(at, key)
-    if _is_secret(_at(at, path[-1])):
+        at = _inside(_at(at, key))
+    if _is_marked(_at(at, path[-1])):
         raise _BlockedError(path)
     _set(at, path[-1], value)
 
@@ -77,22 +78,28 @@ def _put(props: dict[str, Any], path: Path, value: Any) -> None:
 def _at(holder: Any, key: str | int) -> Any:
     if isinstance(holder, list) and isinstance(key, int):
         return holder[key] if key < len(holder) else None
-    if isinstance(holder, dict) and isinstance(key, str) and not _is_secret(holder):
+    if isinstance(holder, dict) and isinstance(key, str) and not _is_marked(holder):
         return holder.get(key)
     raise _BlockedError(key)
 
 
 def _set(holder: Any, key: str | int, value: Any) -> None:
-    _at(holder, key)
     if isinstance(holder, list) and key == len(holder):
         holder.append(value)
     else:
         holder[key] = value
 
 
-def _is_secret(value: Any) -> bool:
+def _is_marked(value: Any) -> bool:
     """A secret, or an asset, as the engine marks it."""
     return isinstance(value, dict) and SPECIAL_SIG_KEY in value
+
+
+def _inside(value: Any) -> Any:
+    """What a secret holds; anything else is itself."""
+    while _is_marked(value) and value[SPECIAL_SIG_KEY] == SPECIAL_SECRET_SIG:
+        value = value.get("value")
+    return value
 
 
 def _say_nothing(message: str, urn: str | None = None) -> None:

@@ -13,7 +13,7 @@ from policies import remedy
 from policies.pack import listed
 from policies.remedy import Edit
 from policies.review import Resource, Review
-from tests.policies.engine_input import FUZZ, UNKNOWN, deployment, mend, server
+from tests.policies.engine_input import FUZZ, UNKNOWN, check, deployment, mend, server
 
 REMEDIES: list[Any] = [
     each.policy
@@ -49,6 +49,8 @@ def policy(*edits: Edit | Exception) -> ResourceValidationPolicy:
         ({}, ("a", "b", 0, "c"), {"a": {"b": [{"c": 1}]}}),
         ({"a": None}, ("a", "b"), {"a": {"b": 1}}),
         ({"a": [5]}, ("a", 1), {"a": [5, 1]}),
+        # A secret is still one.
+        ({"a": secret([{"b": 5}])}, ("a", 0, "c"), {"a": secret([{"b": 5, "c": 1}])}),
         ({"a": [{"b": 5}]}, ("a", 0, "b"), {"a": [{"b": 1}]}),
         (
             {"a": {}, "c": UNKNOWN, "d": secret(7)},
@@ -63,7 +65,7 @@ def test_an_edit_changes_its_place_alone(
     assert mend(policy((path, 1)), props) == expected
 
 
-@pytest.mark.parametrize("blocked", [UNKNOWN, secret({"b": 2}), 7, [1]])
+@pytest.mark.parametrize("blocked", [UNKNOWN, {"b": secret(2)}, secret(UNKNOWN), 7, [1]])
 def test_nothing_is_changed_where_something_blocks_the_way(blocked: Any) -> None:
     assert mend(policy((("x",), 1), (("a", "b"), 1)), {"a": blocked}) is None
 
@@ -76,19 +78,13 @@ def test_other_providers_resources_are_not_even_read() -> None:
     assert mend(policy((("x",), 1)), {}, resource_type="aws:ec2/vpc:Vpc") is None
 
 
-def _marked(value: Any) -> bool:
-    return value == UNKNOWN or (isinstance(value, dict) and SPECIAL_SIG_KEY in value)
-
-
 def _kept(old: Any, new: Any) -> bool:
     """Whether everything that is marked in `old` is at the same place of `new`."""
-    if _marked(old):
-        return bool(old == new)
     if isinstance(old, dict):
         return all(key in new and _kept(old[key], new[key]) for key in old)
     if isinstance(old, list):
         return len(old) <= len(new) and all(map(_kept, old, new))
-    return True
+    return old not in (UNKNOWN, SPECIAL_SECRET_SIG) or bool(old == new)
 
 
 plain = st.sampled_from(["a", "8", UNKNOWN, secret("s"), None])
@@ -114,13 +110,21 @@ def test_what_is_marked_is_handed_back_as_it_came(
             assert _kept(props, mended)
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("each", REMEDIES, ids=lambda each: each.name)
-def test_secrets_beside_what_is_mended(each: Policy) -> None:
+def test_secrets_beside_what_is_mended(each: Policy, whole: bool) -> None:
+    """The provider makes the list of containers secret as a whole for one value in it."""
     assert isinstance(each, ResourceValidationPolicy)
-    token = {"name": "HF_TOKEN", "value": secret("hidden")}
+    token = {"name": "HF_TOKEN", "value": "hidden" if whole else secret("hidden")}
     props = deployment(server(env=[token], volumeMounts=[]), volumes=[], enableServiceLinks=None)
     props["metadata"] = {"name": "moe"}
+    spec = props["spec"]["template"]["spec"]
+    if whole:
+        spec["containers"] = secret(spec["containers"])
     mended = mend(each, props)
     assert mended is not None
-    (container,) = mended["spec"]["template"]["spec"]["containers"]
+    assert _kept(props, mended)
+    containers = mended["spec"]["template"]["spec"]["containers"]
+    (container,) = containers["value"] if whole else containers
     assert container["env"] == [token]
+    assert not check(each, mended).refusals
