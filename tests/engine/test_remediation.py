@@ -76,12 +76,41 @@ def by_hand(project: Project) -> Iterator[Project]:
 def test_what_can_be_mended_is_shown_and_then_created_so(by_hand: Project) -> None:
     shown = by_hand.preview("--show-policy-remediations")
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    print(shown.stdout)
+    mended = re.findall(r"\[remediate\] +(\S+) +\(kubernetes:\S+ (\S+)\)", shown.stdout)
+    # Nothing that the stack itself declares is among them.
+    assert sorted(mended) == [(name, "by-hand") for name in MENDED]
+
     up = by_hand.up()
     assert up.returncode == 0, up.stdout + up.stderr
-    print(up.stdout)
-    deployment = by_hand.kube.get("/apis/apps/v1/namespaces/default/deployments/by-hand")
-    print(deployment)
+    deployments = by_hand.kube.items("/apis/apps/v1/namespaces/default/deployments")
+    (deployment,) = (each for each in deployments if each["metadata"]["name"] == "by-hand")
+    labels = deployment["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] == "by-hand"
+    assert labels["app.kubernetes.io/managed-by"] == "pulumi"
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False
+    (volume,) = pod["volumes"]
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Gi"}
+    (container,) = pod["containers"]
+    assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/dev/shm"}]
+    # The provider makes the list of containers a secret for this one value in it.
+    assert container["env"] == [{"name": "BUCKET", "value": "hidden"}]
+    (state,) = (
+        each
+        for each in by_hand.state()
+        if each.get("id") == "default/by-hand" and each["type"] == "kubernetes:apps/v1:Deployment"
+    )
+    assert "hidden" not in json.dumps(state)
+
     again = by_hand.up("--expect-no-changes")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert 0
+
+
+def test_memory_that_is_too_little_for_what_was_mended_is_refused(project: Project) -> None:
+    text = BY_HAND.replace("tiny/moe", "mistralai/Mixtral-8x7B-Instruct-v0.1")
+    text = text.replace('"64Gi"', '"100Gi"')
+    project.append_to_program(text)
+    result = project.preview()
+    assert result.returncode != 0
+    assert "found memory limit 100Gi" in result.stdout, result.stdout + result.stderr
+    assert "16 GiB of memory volumes" in result.stdout
