@@ -1,5 +1,7 @@
 """The engine mends what the pack knows how to, shows it, and creates what was mended."""
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
