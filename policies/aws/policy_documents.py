@@ -1,11 +1,11 @@
 """Statements of IAM policy documents, which resources carry as JSON text."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.reading import child, elements, known, shown
+from policies.reading import child, elements, known, one_or_more, shown
 from policies.review import Place, Review, UnreadableError
 
 _OPEN_CONDITIONS = frozenset(
@@ -50,7 +50,7 @@ class Statement:
             if isinstance(tests, Mapping):
                 for key in tests:
                     value = child(tests, key)
-                    yield key.lower(), [shown(each) for each in _several(value)]
+                    yield key.lower(), [shown(each) for each in one_or_more(value)]
 
     def is_narrowed(self) -> bool:
         """Whether a condition says on what or for whom, and not with any value at all."""
@@ -93,12 +93,8 @@ def _refuse(review: Review, place: Place, found: str) -> None:
     )
 
 
-def _several(value: Any) -> Sequence[Any]:
-    return elements(value) or [value]
-
-
 def _texts(value: Any, name: str) -> list[str]:
-    found = [known(each) for each in _several(value)]
+    found = [known(each) for each in one_or_more(value)]
     if not all(isinstance(each, str) for each in found):
         raise UnreadableError(f"{name} {shown(value)} is neither text nor a list of texts")
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from policies.reading import child, elements, known
+from policies.reading import child, elements, known, one_or_more
 from policies.review import Place, Resource, Review
 
 ROLE = "aws:iam/role:Role"
@@ -53,7 +53,6 @@ def attached_policies(review: Review, subject: Resource) -> Iterator[Any]:
         review.could_not_check(subject.place, "the engine gave none of its properties")
         return
     with review.reading(subject.place):
-        given = child(subject.props, field)
-        for arn in elements(given) or [given]:
+        for arn in one_or_more(child(subject.props, field)):
             with review.reading(subject.place):
                 yield known(arn)

@@ -18,7 +18,7 @@ from policies.aws.node_groups import known_text, of_type, refers_to
 from policies.aws.settings import networks, texts
 from policies.declared import declared
 from policies.quantities import quantity
-from policies.reading import child, elements, is_one_of, known, shown
+from policies.reading import child, elements, is_one_of, known, one_or_more, shown
 from policies.review import Config, Place, Review, of_stack, resource
 
 _GROUPS = (
@@ -67,11 +67,11 @@ class _Rule:
 
     def ranges(self) -> Iterator[Any]:
         for name in self.cidrs:
-            yield from _one_or_more(child(self.fields, name))
+            yield from one_or_more(child(self.fields, name))
 
     def prefix_lists(self) -> list[Any]:
         try:
-            return _one_or_more(child(self.fields, self.prefix_list))
+            return one_or_more(child(self.fields, self.prefix_list))
         except UnknownValueError as error:
             return [error]
 
@@ -181,10 +181,6 @@ def _entries(made: PolicyResource, resources: Sequence[PolicyResource]) -> Itera
     for entry in of_type(resources, _PREFIX_LIST_ENTRY):
         if refers_to(entry, ("prefixListId",), made):
             yield child(declared(entry), "cidr")
-
-
-def _one_or_more(value: Any) -> list[Any]:
-    return [] if value in (None, "") else elements(value) or [value]
 
 
 POLICY = StackValidationPolicy(
