@@ -95,9 +95,9 @@ def test_others_are_none(member: PolicyResource) -> None:
 
 
 def test_a_patch_of_one_is_no_second_one() -> None:
-    made = daemonset(NVIDIA)
-    patch = resource("kubernetes:apps/v1:DaemonSetPatch", "patch", made.props)
-    assert check_stack(POLICY, [made, of_cluster(patch, "one")]).nothing
+    props = workload("DaemonSet", pod({"name": "main", "image": NVIDIA}))
+    patch = of_cluster(resource("kubernetes:apps/v1:DaemonSetPatch", "patch", props), "one")
+    assert check_stack(POLICY, [daemonset(NVIDIA), patch]).nothing
 
 
 @pytest.mark.parametrize(

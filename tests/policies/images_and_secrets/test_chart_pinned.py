@@ -37,7 +37,7 @@ def test_an_exact_version_is_allowed(version: str) -> None:
 @KINDS
 @pytest.mark.parametrize(
     "version",
-    [None, "", "1", "1.2", "1.2.x", "*", "^1.2.3", "~1.2.3", ">=1.2.3", "1.2.3 - 2.0.0", "latest", 1],
+    [None, "", "1.2", "1.2.x", "*", "^1.2.3", "~1.2.3", ">=1.2.3", "1.2.3 - 2.0.0", "latest", 1.0],
 )  # fmt: skip
 def test_anything_else_is_refused(kind: str, version: object) -> None:
     said = check(kind, version=version).only()
