@@ -4,8 +4,9 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+from policies.choices import texts
 from policies.reading import shown
-from policies.review import UnreadableError
+from policies.review import Config, UnreadableError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -19,6 +20,11 @@ def network(value: Any) -> Network:
         return ipaddress.ip_network(value if isinstance(value, str) else "", strict=False)
     except ValueError:
         raise UnreadableError(f"{shown(value)} is no CIDR") from None
+
+
+def networks(config: Config, key: str) -> list[Network]:
+    """Those that a platform team lists; raises UnreadableError where one is no range."""
+    return [network(each) for each in texts(config, key)]
 
 
 def is_open(value: Any, allowed: Iterable[Network] = ()) -> bool:

@@ -1,7 +1,7 @@
 """Statements of IAM policy documents, which resources carry as JSON text."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ _OPEN_CONDITIONS = frozenset(
     }
 )
 """Keys of conditions that anybody can meet, or that say when and how, not who and what."""
+_ANYTHING = ("", "0.0.0.0/0", "::/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +28,40 @@ class Statement:
 
     def texts(self, name: str) -> list[str]:
         """A field that is one text or a list of them; raises UnreadableError for anything else."""
-        value = self.fields.get(name)
-        if value is None:
-            return []
-        return _texts(value, name)
+        return _texts(self.fields.get(name), name)
 
     def principals(self, kind: str) -> list[str]:
-        """Principals of one kind, such as AWS or Federated; `*` is of kind AWS."""
+        """Principals of one kind, such as aws or federated; a bare `*` is of kind aws."""
         given = self.fields.get("principal")
-        if isinstance(given, str):
-            return [given] if kind == "AWS" else []
-        value = child(given, kind)
-        return [] if value is None else _texts(value, f"principal {kind}")
+        if not isinstance(given, Mapping):
+            return _texts(given, "principal") if kind == "aws" else []
+        return [
+            principal
+            for name in given
+            if name.lower() == kind
+            for principal in _texts(child(given, name), f"principal {name}")
+        ]
+
+    def is_for_everybody(self) -> bool:
+        """Whether its principals are all there are, and no condition leaves some of them out."""
+        if "notprincipal" in self.fields:
+            return True
+        everybody = any("*" in self.principals(kind) for kind in ("aws", "federated", "service"))
+        return everybody and not self.is_narrowed()
 
     def conditions(self) -> Iterator[tuple[str, list[str]]]:
-        """Key, in lower case, and values of each condition."""
+        """Key, in lower case, and values of each condition that only these values meet."""
         given = self.fields.get("condition")
-        if not isinstance(given, Mapping):
-            return
-        for operator in given:
+        for operator in given if isinstance(given, Mapping) else ():
             tests = child(given, operator)
-            if isinstance(tests, Mapping):
-                for key in tests:
-                    value = child(tests, key)
-                    yield key.lower(), [shown(each) for each in one_or_more(value)]
+            for key in tests if isinstance(tests, Mapping) else ():
+                values = [shown(known(each)) for each in one_or_more(child(tests, key))]
+                if _leaves_out(operator, values):
+                    yield key.lower(), values
 
     def is_narrowed(self) -> bool:
         """Whether a condition says on what or for whom, and not with any value at all."""
-        return any(
-            key not in _OPEN_CONDITIONS and any(value.strip("*?") for value in values)
-            for key, values in self.conditions()
-        )
+        return any(key not in _OPEN_CONDITIONS for key, _ in self.conditions())
 
 
 def allowing(review: Review, place: Place, document: Any) -> Iterator[Statement]:
@@ -82,6 +86,17 @@ def allowing(review: Review, place: Place, document: Any) -> Iterator[Statement]
                 _refuse(review, here, shown(statement))
             elif child(statement, "Effect") != "Deny":
                 yield Statement(here, {key.lower(): child(statement, key) for key in statement})
+
+
+def _leaves_out(operator: str, values: Sequence[str]) -> bool:
+    """Whether the condition holds for these values alone, and never where its key is missing."""
+    test = operator.lower().removeprefix("foranyvalue:")
+    if test.startswith("forallvalues:") or test.endswith("ifexists") or "not" in test:
+        return False
+    if test in ("null", "bool"):
+        # The key is there; what it says is true.
+        return values == ["false" if test == "null" else "true"]
+    return bool(values) and not any(value.strip("*?") in _ANYTHING for value in values)
 
 
 def _refuse(review: Review, place: Place, found: str) -> None:

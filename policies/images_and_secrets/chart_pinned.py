@@ -10,7 +10,7 @@ import re
 
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.kubernetes.helm_releases import CHART, RELEASE
 from policies.reading import child, is_true, shown
 from policies.review import Config, Resource, Review, of_resource
@@ -96,13 +96,10 @@ POLICY = ResourceValidationPolicy(
     url="https://www.pulumi.com/registry/packages/kubernetes/api-docs/helm/v3/release/",
     config_schema=PolicyConfigSchema(
         properties={
-            "allowedRepositories": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Beginnings of the addresses that charts may come from; with none,"
-                " any that is encrypted. Charts in folders of the program are always allowed.",
-                "default": [],
-            }
+            "allowedRepositories": texts_schema(
+                "Beginnings of the addresses that charts may come from; with none,"
+                " any that is encrypted. Charts in folders of the program are always allowed."
+            )
         }
     ),
 )

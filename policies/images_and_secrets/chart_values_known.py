@@ -12,7 +12,7 @@ from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 from pulumi_policy.proxy import UnknownValueError
 
 from catalog.charts import CHARTS, Chart, described_version, known_values, unknown_values
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.kubernetes.helm_releases import CHART, RELEASE, is_of
 from policies.reading import child, shown
 from policies.review import Config, Resource, Review, of_resource
@@ -112,13 +112,10 @@ POLICY = ResourceValidationPolicy(
     url="https://helm.sh/docs/chart_template_guide/values_files/",
     config_schema=PolicyConfigSchema(
         properties={
-            "knownKeys": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Keys that templates of a chart read although its values.yaml does"
-                " not have them, such as gpu-operator:dcgmExporter.config.name.",
-                "default": [],
-            }
+            "knownKeys": texts_schema(
+                "Keys that templates of a chart read although its values.yaml does"
+                " not have them, such as gpu-operator:dcgmExporter.config.name."
+            )
         }
     ),
 )

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-publi
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
 from policies.aws.policy_documents import allowing
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.reading import child, elements, is_true, known, shown
 from policies.review import Config, Resource, Review, of_resource
 
@@ -58,9 +58,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     with review.reading(subject.place):
         for statement in allowing(review, subject.place, child(subject.props, "policy")):
             with review.reading(statement.place):
-                if "notprincipal" in statement.fields or (
-                    "*" in statement.principals("AWS") and not statement.is_narrowed()
-                ):
+                if statement.is_for_everybody():
                     _refuse(review, subject, "a policy that allows everybody", "principals by name")
 
 
@@ -91,13 +89,9 @@ POLICY = ResourceValidationPolicy(
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
     config_schema=PolicyConfigSchema(
         properties={
-            "publicBuckets": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Names of resources that may open a bucket, such as one of a"
-                " public web site.",
-                "default": [],
-            }
+            "publicBuckets": texts_schema(
+                "Names of resources that may open a bucket, such as one of a public web site."
+            )
         }
     ),
 )

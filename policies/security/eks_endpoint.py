@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html
 
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
-from policies.aws.cidrs import is_open
-from policies.aws.settings import networks
+from policies.aws.cidrs import is_open, networks
+from policies.choices import texts_schema
 from policies.reading import child, elements, known, shown
 from policies.review import Config, Resource, Review, of_resource
 
@@ -54,13 +54,6 @@ POLICY = ResourceValidationPolicy(
     " true, or name your networks in publicAccessCidrs.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html",
     config_schema=PolicyConfigSchema(
-        properties={
-            "allowedCidrs": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Large networks that are your own.",
-                "default": [],
-            }
-        }
+        properties={"allowedCidrs": texts_schema("Large networks that are your own.")}
     ),
 )

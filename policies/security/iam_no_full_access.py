@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
 from policies.aws.roles import attached_policies
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.review import Config, Resource, Review, of_resource
 
 _REFUSED = ("AdministratorAccess*", "PowerUserAccess", "*FullAccess", "*FullAccess[V_-]*")
@@ -44,13 +44,10 @@ POLICY = ResourceValidationPolicy(
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
     config_schema=PolicyConfigSchema(
         properties={
-            "allowedPolicies": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Names of managed policies that may be attached all the same, such"
-                " as AmazonFSxFullAccess.",
-                "default": [],
-            }
+            "allowedPolicies": texts_schema(
+                "Names of managed policies that may be attached all the same, such"
+                " as AmazonFSxFullAccess."
+            )
         }
     ),
 )

@@ -14,7 +14,7 @@ from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 from catalog.iam_actions import has_no_resource, is_all_of_a_service, reads_only
 from policies.aws.policy_documents import Statement, allowing
 from policies.aws.roles import identity_documents
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.reading import shown
 from policies.review import Config, Resource, Review, of_resource
 
@@ -89,19 +89,11 @@ POLICY = ResourceValidationPolicy(
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
     config_schema=PolicyConfigSchema(
         properties={
-            "allowedActions": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Actions that may be on every resource, with * for any text, such"
-                " as elasticloadbalancing:Create*.",
-                "default": [],
-            },
-            "exempt": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Names of policies and roles that are not judged.",
-                "default": [],
-            },
+            "allowedActions": texts_schema(
+                "Actions that may be on every resource, with * for any text, such"
+                " as elasticloadbalancing:Create*."
+            ),
+            "exempt": texts_schema("Names of policies and roles that are not judged."),
         }
     ),
 )

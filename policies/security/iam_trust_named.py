@@ -6,16 +6,20 @@ may assume the role.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html
 """
 
+import re
+
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
 from policies.aws.policy_documents import Statement, allowing
 from policies.aws.roles import ROLE
-from policies.aws.settings import texts
+from policies.choices import texts, texts_schema
 from policies.reading import child, shown
 from policies.review import Config, Resource, Review, of_resource
 
 _OIDC = ":oidc-provider/"
 _SUBJECT = ":sub"
+# Subjects of GitHub are repo:<owner>/<repository>:..., of any owner in the world.
+_ANY_REPOSITORY = re.compile(r"repo:[*?].*")
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
@@ -34,10 +38,10 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
 def _check_statement(review: Review, statement: Statement) -> None:
     if "notprincipal" in statement.fields:
         found = "NotPrincipal, which lets everybody else in"
-    elif "*" in statement.principals("AWS") and not statement.is_narrowed():
+    elif statement.is_for_everybody():
         found = 'Principal "*"'
     elif (providers := _of_anybody(statement)) and not _names_subject(statement):
-        found = f"{shown(', '.join(providers))} without a condition on its {_SUBJECT}"
+        found = f"{shown(', '.join(providers))} without a condition that names its {_SUBJECT}"
     else:
         return
     review.refuse(
@@ -49,12 +53,12 @@ def _check_statement(review: Review, statement: Statement) -> None:
 
 
 def _of_anybody(statement: Statement) -> list[str]:
-    return [each for each in statement.principals("Federated") if _OIDC in each]
+    return [each for each in statement.principals("federated") if _OIDC in each]
 
 
 def _names_subject(statement: Statement) -> bool:
     return any(
-        key.endswith(_SUBJECT) and all(value.strip("*?") for value in values)
+        key.endswith(_SUBJECT) and not any(map(_ANY_REPOSITORY.fullmatch, values))
         for key, values in statement.conditions()
     )
 
@@ -71,13 +75,6 @@ POLICY = ResourceValidationPolicy(
     " StringEquals condition on its :sub.",
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
     config_schema=PolicyConfigSchema(
-        properties={
-            "exempt": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Names of roles that are not judged.",
-                "default": [],
-            }
-        }
+        properties={"exempt": texts_schema("Names of roles that are not judged.")}
     ),
 )

@@ -13,9 +13,9 @@ from typing import Any
 from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.aws.cidrs import Network, is_open
+from policies.aws.cidrs import Network, is_open, networks
 from policies.aws.node_groups import known_text, of_type, refers_to
-from policies.aws.settings import networks, texts
+from policies.choices import texts, texts_schema
 from policies.declared import declared
 from policies.quantities import quantity
 from policies.reading import child, elements, is_one_of, known, one_or_more, shown
@@ -202,25 +202,12 @@ POLICY = StackValidationPolicy(
                 "description": "TCP and UDP ports that may be open to everybody, such as 443.",
                 "default": [],
             },
-            "allowedCidrs": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Large networks that are your own.",
-                "default": [],
-            },
-            "allowedPrefixLists": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Ids of prefix lists outside of the stack whose addresses are"
-                " known to you, such as CloudFront's.",
-                "default": [],
-            },
-            "exempt": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Names of security groups and rules that are not judged.",
-                "default": [],
-            },
+            "allowedCidrs": texts_schema("Large networks that are your own."),
+            "allowedPrefixLists": texts_schema(
+                "Ids of prefix lists outside of the stack whose addresses are"
+                " known to you, such as CloudFront's."
+            ),
+            "exempt": texts_schema("Names of security groups and rules that are not judged."),
         }
     ),
 )

@@ -11,7 +11,7 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 BUCKET = "aws:s3/bucket:Bucket"
 ACL = "aws:s3/bucketAcl:BucketAcl"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-SWITCHES = {
+SWITCHES: dict[str, Any] = {
     "blockPublicAcls": True,
     "blockPublicPolicy": True,
     "ignorePublicAcls": True,

@@ -59,6 +59,7 @@ def test_the_components_own_is_allowed() -> None:
             "iam:PassRole",
             Condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
         ),
+        statement("ec2:DeleteTags", Condition={"Null": {"aws:ResourceTag/moe": "false"}}),
         {"Effect": "Deny", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"},
     ],
