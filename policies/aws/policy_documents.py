@@ -95,7 +95,7 @@ def _leaves_out(operator: str, values: Sequence[str]) -> bool:
         return False
     if test in ("null", "bool"):
         # The key is there; what it says is true.
-        return values == ["false" if test == "null" else "true"]
+        return [value.lower() for value in values] == ["false" if test == "null" else "true"]
     return bool(values) and not any(value.strip("*?") in _ANYTHING for value in values)
 
 

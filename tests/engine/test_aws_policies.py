@@ -1,11 +1,24 @@
 """What is smuggled past the components is stopped at preview, and the program itself is not."""
 
+import json
+
 import pytest
 from ruamel.yaml import YAML
 
 from tests.engine.conftest import Project
 
 REFUSED = "[mandatory]"
+OPEN_PORT = """
+aws.vpc.SecurityGroupIngressRule(
+    "ssh",
+    security_group_id=cluster.node_home.security_group_id,
+    ip_protocol="tcp",
+    from_port=22,
+    to_port=22,
+    cidr_ipv4="0.0.0.0/0",
+    opts=in_aws(),
+)
+"""
 
 
 def set_budget(project: Project, usd_per_hour: float) -> None:
@@ -36,17 +49,7 @@ def test_a_first_preview_is_clean_too(project: Project) -> None:
     ("smuggled", "policy", "says"),
     [
         (
-            """
-aws.vpc.SecurityGroupIngressRule(
-    "ssh",
-    security_group_id=cluster.node_home.security_group_id,
-    ip_protocol="tcp",
-    from_port=22,
-    to_port=22,
-    cidr_ipv4="0.0.0.0/0",
-    opts=in_aws(),
-)
-""",
+            OPEN_PORT,
             "aws-security-group-ingress-closed",
             'SecurityGroupIngressRule "ssh": found ingress of tcp 22 from 0.0.0.0/0',
         ),
@@ -115,3 +118,11 @@ def test_the_engine_stops_what_costs_more_than_the_budget(project: Project) -> N
     assert "aws-stack-within-budget" in result.stdout
     assert "found 44.82 USD an hour at max_nodes" in result.stdout
     assert "2 p4d.24xlarge" in result.stdout
+
+
+def test_a_platform_team_may_choose_otherwise(project: Project) -> None:
+    project.append_to_program(OPEN_PORT)
+    choices = project.folder / "choices.json"
+    choices.write_text(json.dumps({"aws-security-group-ingress-closed": {"publicPorts": [22]}}))
+    result = project.preview("--policy-pack-config", str(choices))
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -60,6 +60,7 @@ def test_the_components_own_is_allowed() -> None:
             Condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
         ),
         statement("ec2:DeleteTags", Condition={"Null": {"aws:ResourceTag/moe": "false"}}),
+        statement("kms:CreateGrant", Condition={"Bool": {"kms:GrantIsForAWSResource": True}}),
         {"Effect": "Deny", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"},
     ],
