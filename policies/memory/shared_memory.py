@@ -1,9 +1,9 @@
 """The processes of an LLM server share memory through a /dev/shm that is large enough.
 
-A container gets 64 MiB there. NCCL and vLLM's own queues between the workers of one
-server need more, and end it with a bus error or "No space left on device"
-(vllm#1710). The kernel counts the volume as the container's memory, so it has to be
-smaller than that.
+A container gets 64 MiB there. NCCL and an engine's own queues between the workers of one
+server need more, and end it with a bus error or "No space left on device" (vllm#1710; TGI's
+README, "A note on Shared Memory"). The kernel counts the volume as the container's memory, so
+it has to be smaller than that.
 """
 
 from decimal import Decimal
@@ -92,7 +92,7 @@ POLICY = ResourceValidationPolicy(
     " for NCCL and smaller than its memory limit.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["gpu", "kubernetes", "memory", "vllm"],
+    tags=["gpu", "kubernetes", "memory", "sglang", "tensorrt-llm", "tgi", "triton", "vllm"],
     remediation_steps=f"{_FIX[0].upper()}{_FIX[1:]}.",
     url="https://docs.vllm.ai/en/latest/deployment/k8s/",
 )
