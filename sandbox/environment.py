@@ -64,7 +64,8 @@ def sandbox_environment(
     kept = {name: value for name, value in given.items() if not _is_removed(name)}
     settings = own_settings(paths, tools, endpoints, passphrase_file, kept)
     # A provider without a kubeconfig of its own must fail here, as it would in a release.
-    return {**kept, **settings, "KUBECONFIG": str(paths.config / "no-kubeconfig")}
+    own = {"KUBECONFIG": str(paths.config / "no-kubeconfig"), "TMPDIR": str(paths.temporary)}
+    return {**kept, **settings, **own}
 
 
 def as_exports(

@@ -81,6 +81,11 @@ class SandboxPaths:
         return self.state / "helm"
 
     @property
+    def temporary(self) -> Path:
+        """Instead of /tmp: pulumi-kubernetes leaves a kubeconfig there at every operation."""
+        return self.state / "tmp"
+
+    @property
     def endpoints(self) -> Path:
         return self.state / "endpoints.json"
 
@@ -114,6 +119,7 @@ class SandboxPaths:
             self.backend,
             self.charts,
             self.helm,
+            self.temporary,
         )
         for folder in folders:
             folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)

@@ -247,6 +247,9 @@ def test_environment_leads_to_nothing_real(
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_ACCESS_TOKEN"):
         assert name not in found
     assert found["AWS_ENDPOINT_URL"] == sandbox.endpoints.moto_url
+    # Providers leave kubeconfigs in the folder for temporary files.
+    assert Path(found["TMPDIR"]).is_relative_to(sandbox.paths.state)
+    assert Path(found["TMPDIR"]).is_dir()
     shell = subprocess.run(
         ["/bin/sh", "-c", f"{sandbox.exports()}env"], capture_output=True, text=True, check=True
     ).stdout
