@@ -11,6 +11,7 @@ from functools import partial
 from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
 
 from catalog import fit_in_words, sequence_length
+from catalog.instance_types import GpuInstanceType
 from catalog.memory_fit import DEFAULT_MIN_SEQUENCES, MemoryFit, memory_fit
 from catalog.models import Model
 from policies.kubernetes.node_selection import gpu_nodes
@@ -48,8 +49,6 @@ def _check_server(
             " for tensor, pipeline, data and expert parallelism",
         )
         return
-    layout = flags.layout()
-    step = flags.step()
     if any(flags.refusals(model)):
         # The policy about layouts says which of its sizes cannot be.
         return
@@ -58,25 +57,35 @@ def _check_server(
         review.could_not_check(
             container.place, f"whether {model.name} fits: the stack has no GPU nodes for it"
         )
+    types = {node.name: node for node, _ in nodes}.values()
+    fits = {node.name: _fit(flags, model, node, max_model_len, sequences) for node in types}
     for node, group in nodes:
-        fit_at = partial(
-            memory_fit,
-            model,
-            node,
-            layout,
-            max_model_len=max_model_len,
-            min_sequences=sequences,
-            max_num_batched_tokens=step.max_num_batched_tokens,
-            max_num_seqs=step.max_num_seqs,
-        )
-        whole = fit_at(gpu_memory_utilization=1)
-        utilization = flags.utilization(
-            weights_ratio=whole.weights_gib / whole.budget_gib,
-            overhead_ratio=whole.overhead_gib / whole.budget_gib,
-        )
-        fit = fit_at(gpu_memory_utilization=utilization)
+        fit, utilization = fits[node.name]
         if not fit.fits:
             _refuse(review, container.place, flags, fit, group, utilization)
+
+
+def _fit(
+    flags: ServerFlags, model: Model, node: GpuInstanceType, max_model_len: int, sequences: int
+) -> tuple[MemoryFit, float]:
+    """The fit on `node`, and the share of a GPU that it is for."""
+    step = flags.step()
+    fit_at = partial(
+        memory_fit,
+        model,
+        node,
+        flags.layout(),
+        max_model_len=max_model_len,
+        min_sequences=sequences,
+        max_num_batched_tokens=step.max_num_batched_tokens,
+        max_num_seqs=step.max_num_seqs,
+    )
+    whole = fit_at(gpu_memory_utilization=1)
+    utilization = flags.utilization(
+        weights_ratio=whole.weights_gib / whole.budget_gib,
+        overhead_ratio=whole.overhead_gib / whole.budget_gib,
+    )
+    return fit_at(gpu_memory_utilization=utilization), utilization
 
 
 def _max_model_len(review: Review, place: Place, flags: ServerFlags, model: Model) -> int | None:

@@ -38,12 +38,6 @@ def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, 
             yield container, flags
 
 
-def vllm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, VllmFlags]]:
-    for container, flags in llm_servers(review, subject):
-        if isinstance(flags, VllmFlags):
-            yield container, flags
-
-
 def server_flags(container: Container) -> ServerFlags | None:
     """Flags of the server that `container` starts; None where it starts none, or not for GPUs."""
     started = started_server(container.fields, container.pod.variables)

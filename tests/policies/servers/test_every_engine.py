@@ -79,10 +79,10 @@ def deployment(container: Any, kind: str = "Deployment") -> dict[str, Any]:
     return props
 
 
-def judge(container: Any, *, node: str = "p4d.24xlarge") -> Said:
+def judge(container: Any) -> Said:
     """What all of these policies say."""
     props = deployment(container)
-    stack = [gpu_nodes(node), resource(DEPLOYMENT, "model-server", props), around(BUDGET)]
+    stack = [gpu_nodes("p4d.24xlarge"), resource(DEPLOYMENT, "model-server", props), around(BUDGET)]
     said = [check(module.POLICY, props) for module in RESOURCE_POLICIES]
     said += [check_stack(module.POLICY, stack) for module in STACK_POLICIES]
     return Said(
