@@ -48,6 +48,8 @@ _NAMES_OF_SECRETS = frozenset(
 )
 """TLS_SECRET is the name of an object of Kubernetes, CLIENT_SECRET is a secret."""
 _SWITCHES = frozenset({"allow", "disable", "enable", "no", "require", "skip", "use", "with"})
+_NAMES_OF_CLUSTERS = (["initial", "cluster", "token"],)
+"""By which etcd tells clusters apart (etcd.io, docs/v3.5/op-guide/clustering)."""
 
 _PLACEHOLDERS = frozenset(
     {
@@ -85,7 +87,7 @@ def is_secret(name: str, text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     words = _words(name)
-    if not words or words[0] in _SWITCHES:
+    if not words or not _SWITCHES.isdisjoint(words[:-1]) or words in _NAMES_OF_CLUSTERS:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     match last:

@@ -18,6 +18,7 @@ spec:
       labels: *labels
     spec:
       enableServiceLinks: false
+      securityContext: {{runAsNonRoot: true, runAsUser: 2000}}
       terminationGracePeriodSeconds: 180
       containers:
         - name: vllm
@@ -27,6 +28,7 @@ spec:
             - --tensor-parallel-size=8
             - --max-model-len=32768
             - --shutdown-timeout=120
+          securityContext: {{allowPrivilegeEscalation: false}}
           lifecycle:
             preStop: {{sleep: {{seconds: 15}}}}
           startupProbe:

@@ -21,6 +21,7 @@ OTHER_NAMES = [
     *("MAX_NUM_BATCHED_TOKENS", "max_num_queued_tokens", "EOS_TOKEN", "PAD_TOKEN", "KEY"),
     *("COST_PER_TOKEN", "time_per_output_token", "PUBLIC_KEY", "CACHE_KEY", "TLS_SECRET"),
     *("imagePullSecret", "existingSecret", "AWS_ACCESS_KEY_ID", "HF_HOME", "USE_AUTH_TOKEN"),
+    *("MYSQL_ALLOW_EMPTY_PASSWORD", "initial-cluster-token"),
     *("no-api-key", "SECRETS_STORE", "TOKEN_TTL_S", "tokens", "keyboard", "", "_", "123", "---"),
 ]
 
