@@ -19,21 +19,22 @@ PAGE = Path(__file__).parents[2] / "docs/false-alarms.md"
 _INTRODUCTION = """\
 # False alarms
 
-The pack over the Kubernetes manifests and charts of Go modules that run models, or run beside
-them. No policy may find what a reviewer would not agree with; this page has every kind of finding,
-and why one would. `python -m tests.gate.corpus_page` makes it, with the network, in some minutes;
-it fails on a kind of finding that has no verdict in `tests/gate/corpus_verdicts.py`. `make test`
-has manifests of the same shapes, of our own writing (`tests/gate/manifest_texts.py`), and needs no
-network.
+The pack over the Kubernetes manifests, charts and YAML examples of Go modules and of source
+distributions of PyPI that serve models, or run beside them. No policy may find what a reviewer
+would not agree with; this page has every kind of finding, and why one would. `python -m
+tests.gate.corpus_page` makes it, with the network, in some minutes; it fails on a kind of finding
+that has no verdict in `tests/gate/corpus_verdicts.py`. `make test` has manifests of the same
+shapes, of our own writing (`tests/gate/manifest_texts.py`), and needs no network.
 
-Each file is one input, and each chart as Helm renders it with its own values; no `--instance-type`
-is given. No chart or example here was written for this pack, so that a finding is no judgement of
-its authors.
+Each file is one input, each YAML example of a Markdown page, and each chart as Helm renders it
+with its own values; no `--instance-type` is given. Few of them serve models: most say that good
+code of other kinds is left alone. Nothing here was written for this pack, so that a finding is no
+judgement of its authors.
 """
 _UNREAD = """\
-Not read are inputs of kustomize and of other renderers, manifests with mistakes that tests want,
-charts that need values, and files of other programs that have `apiVersion` and `kind`. `moe check
-manifests` ends with one error for each, which names the file and the line.
+Not read are fragments, inputs of kustomize and of other renderers, manifests with mistakes that
+tests want, charts that need values, and files of other programs that have `apiVersion` and `kind`.
+`moe check manifests` ends with one error for each, which names the file and the line.
 """
 _MENDED = """\
 ## Mended by this
@@ -58,20 +59,28 @@ def page(tallies: Mapping[Source, Tally]) -> str:
 
 def _sources(tallies: Mapping[Source, Tally]) -> Iterator[str]:
     yield "## What was read\n"
-    yield "| Go module | version | charts | files | not read | objects | containers | LLM servers |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|"
+    columns = "charts | files | examples | not read | objects | containers | LLM servers"
+    yield f"| source | version | {columns} |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|"
     for source, told in tallies.items():
-        numbers = (told.charts, told.files, len(told.unread), told.objects, told.containers)
+        numbers = (
+            told.charts,
+            told.files,
+            told.examples,
+            len(told.unread),
+            told.objects,
+            told.containers,
+        )
         shown = " | ".join(str(number) for number in (*numbers, told.servers))
-        yield f"| {source.module} | {source.version} | {shown} |"
+        yield f"| {source.name} | {source.version} | {shown} |"
     yield f"\n{_UNREAD}"
     yield "## Findings by policy\n"
-    yield "| Go module | findings | of which by policy |"
+    yield "| source | findings | of which by policy |"
     yield "|---|--:|---|"
     for source, told in tallies.items():
         by_policy = Counter(item.rule for item in told.found).most_common()
         shown = ", ".join(f"{name} {count}" for name, count in by_policy)
-        yield f"| {source.module} | {len(told.found)} | {shown} |"
+        yield f"| {source.name} | {len(told.found)} | {shown} |"
     silent = {each.policy.name for each in listed()} - {item.rule for item in _all(tallies)}
     yield f"\nFound nothing here, or had nothing to judge: {', '.join(sorted(silent))}.\n"
 

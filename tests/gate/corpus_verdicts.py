@@ -19,7 +19,7 @@ class Verdict:
     why: str
 
     def is_about(self, item: Item) -> bool:
-        said = item.message.partition(": found ")[2]
+        said = item.message.partition(": found ")[2] or item.message.partition(": ")[2]
         return item.rule == self.policy and re.match(self.found, said) is not None
 
 
@@ -41,6 +41,36 @@ VERDICTS = (
         "kubernetes-llm-server-locked-down",
         "runAsUser|securityContext.allowPrivilegeEscalation",
         "Pods with GPUs that run as root, or may become it, on nodes that many share.",
+    ),
+    Verdict(
+        "kubernetes-llm-server-locked-down",
+        "volume .* which is /dev/shm of the node",
+        "The shared memory of all processes of the node, where a volume in memory would do.",
+    ),
+    Verdict(
+        "kubernetes-llm-server-shared-memory",
+        "--tensor-parallel-size <|volume .* at /dev/shm, which is not in memory",
+        "The same: nothing counts or bounds what the server takes there. (And one placeholder.)",
+    ),
+    Verdict(
+        "kubernetes-llm-server-gpu-memory-utilization",
+        "--gpu-memory-utilization 0.4",
+        "A sample that has to run on small GPUs; more than half of a larger one would idle.",
+    ),
+    Verdict(
+        "kubernetes-llm-server-gpu-limits",
+        "--tensor-parallel-size <|limit nvidia.com/gpu <",
+        "A placeholder in a page, which the reader is to replace.",
+    ),
+    Verdict(
+        "kubernetes-llm-server-memory-limit",
+        "memory request 6G",
+        "A request of 6G below a limit of 20G: the node may be short of what loading takes.",
+    ),
+    Verdict(
+        "kubernetes-llm-server-startup-budget",
+        "a liveness probe without a startup probe",
+        "A first start that takes longer than the liveness probe waits is killed, for ever.",
     ),
     Verdict(
         "kubernetes-llm-server-drains",
