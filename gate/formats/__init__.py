@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from gate.formats import json_document, terminal
+from gate.formats import json_document, junit, markdown, sarif, terminal
 from gate.report import Report
 
 
@@ -26,5 +26,9 @@ def render(report: Report, form: Format, /, *, color: bool = False) -> str:
             return terminal.render(report, color=color)
         case Format.JSON:
             return json_document.render(report)
-        case Format.MARKDOWN | Format.SARIF | Format.JUNIT:
-            raise NotImplementedError(form)
+        case Format.MARKDOWN:
+            return markdown.render(report)
+        case Format.SARIF:
+            return sarif.render(report)
+        case Format.JUNIT:
+            return junit.render(report)
