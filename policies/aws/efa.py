@@ -15,7 +15,7 @@ from policies.aws.node_groups import (
     uses_template,
 )
 from policies.reading import child, elements, is_one_of
-from policies.review import Place, Review, resource
+from policies.review import Place, Review, noted_once, resource
 
 EFA_TYPES = frozenset({"efa", "efa-only"})
 
@@ -48,6 +48,7 @@ class EfaTemplate:
         return list(dict.fromkeys(types))
 
 
+@noted_once
 def efa_templates(review: Review, resources: Sequence[PolicyResource]) -> Iterator[EfaTemplate]:
     for template in of_type(resources, LAUNCH_TEMPLATE):
         place = resource(template).place

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.memo import once
 from policies.reading import child, elements, known
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -19,6 +20,7 @@ LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _GPU_FAMILY = re.compile(r"(?:p|g)[0-9][a-z0-9-]*\..+")
 
 
+@once
 def of_type(resources: Iterable[PolicyResource], *types: str) -> list[PolicyResource]:
     return [resource for resource in resources if resource.resource_type in types]
 
