@@ -1,0 +1,124 @@
+"""The alert rules that a stack declares: do they say what they seem to?
+
+Every PrometheusRule of the preview, whoever wrote it, is held against what is exported
+(`catalog/metrics/rules.py`) and, where there is a promtool, loaded by it.
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.alerts import Alert, Recording, RuleGroup
+from catalog.metrics.rules import rule_problems
+from gate.report import Item, Place
+from gate.stacks.events import Event, steps
+from policies.finding import Kind, resource_of
+
+_KIND = ":PrometheusRule"
+_WANTED = ("summary", "description", "runbook_url")
+
+Group = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One PrometheusRule; its groups as it declares them."""
+
+    urn: str
+    groups: Sequence[Group]
+
+    @property
+    def rules(self) -> Iterator[Mapping[str, Any]]:
+        for group in self.groups:
+            yield from group.get("rules") or ()
+
+
+def declared(events: Iterable[Event]) -> list[Rules]:
+    """Those that a preview declares; one that stays as it is too."""
+    found = {}
+    for metadata in steps(events):
+        inputs = (metadata.get("new") or {}).get("inputs") or {}
+        if metadata["type"].endswith(_KIND):
+            groups = (inputs.get("spec") or {}).get("groups")
+            if isinstance(groups, list):
+                found[metadata["urn"]] = Rules(metadata["urn"], groups)
+    return list(found.values())
+
+
+def check(declarations: Sequence[Rules], promtool: Path | None, place: Place) -> list[Item]:
+    """What is wrong with them; `place` is the stack's file."""
+    owners = {_name(rule): each.urn for each in declarations for rule in each.rules}
+    found = []
+    # All together: a rule may read what another PrometheusRule records.
+    groups = [_read(group) for each in declarations for group in each.groups]
+    for problem in rule_problems(groups):
+        name = problem.partition(": ")[0]
+        found.append(_item(owners[name], name, problem, place))
+    for each in declarations:
+        for rule in each.rules:
+            if missing := _missing(rule):
+                words = f"{_name(rule)}: has no {', '.join(missing)}"
+                found.append(_item(each.urn, _name(rule), words, place))
+        if promtool is not None and (refused := _refused_by(promtool, each)):
+            found.append(_item(each.urn, "promtool", refused, place))
+    return found
+
+
+def _name(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("alert") or rule.get("record") or "a rule")
+
+
+def _read(group: Group) -> RuleGroup:
+    return RuleGroup(str(group.get("name")), tuple(map(_rule, group.get("rules") or ())))
+
+
+def _rule(rule: Mapping[str, Any]) -> Alert | Recording:
+    expression = str(rule.get("expr", ""))
+    if "alert" not in rule:
+        return Recording(_name(rule), expression)
+    labels, texts = rule.get("labels") or {}, rule.get("annotations") or {}
+    return Alert(
+        _name(rule),
+        expression,
+        str(rule.get("for", "0s")),
+        labels.get("severity", "info"),
+        str(texts.get("summary", "")),
+        str(texts.get("description", "")),
+    )
+
+
+def _missing(rule: Mapping[str, Any]) -> list[str]:
+    if "alert" not in rule:
+        return []
+    return [key for key in _WANTED if not (rule.get("annotations") or {}).get(key)]
+
+
+def _item(urn: str, rule: str, message: str, place: Place) -> Item:
+    return Item(
+        rule=rule,
+        kind=Kind.VIOLATION.value,
+        level="mandatory",
+        severity="high",
+        resource=resource_of(urn),
+        urn=urn,
+        message=message,
+        refuses=True,
+        remediation="docs/how-to/alerts.md; what is exported: docs/reference/metrics.md",
+        place=place,
+    )
+
+
+def _refused_by(promtool: Path, rules: Rules) -> str:
+    """What `promtool check rules` says against them; empty where it takes them."""
+    with tempfile.TemporaryDirectory(prefix="moe-check-") as folder:
+        file = Path(folder) / "rules.yaml"
+        # JSON is YAML.
+        file.write_text(json.dumps({"groups": rules.groups}))
+        result = subprocess.run(
+            [promtool, "check", "rules", file], capture_output=True, text=True, check=False
+        )
+        return "" if result.returncode == 0 else result.stderr.replace(str(file), "rules").strip()
