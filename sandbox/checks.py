@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gate.stacks.engine import Engine, Run, Session
+from gate.stacks.engine import Engine, Run, Session, preview_arguments
 from gate.stacks.pulumi import run
 from sandbox.charts import write_charts
 from sandbox.lifecycle import Sandbox, start, stop
@@ -74,8 +74,8 @@ class _SandboxSession:
         self.has_resources = True
         return self._run(program, "up", "--yes", "--skip-preview")
 
-    def preview(self, program: Path) -> Run:
-        return self._run(program, "preview", "--policy-pack", str(program / "policies"))
+    def preview(self, program: Path, policy_config: Path | None) -> Run:
+        return self._run(program, *preview_arguments(program, policy_config))
 
     def _run(self, program: Path, *arguments: str) -> Run:
         packages = program / ".venv"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gate.policy_config import PolicyConfig
 from gate.report import Change, CostChange, Item, Outcome, Place, Section, Step
 from gate.stacks import alert_rules, events, git, program
 from gate.stacks.costs import cost_changes
@@ -29,6 +30,8 @@ class Asked:
     root: Path
     engine: Engine
     base: str | None = None
+    policy_config: PolicyConfig = field(default_factory=PolicyConfig)
+    policy_config_file: Path | None = None
     promtool: Path | None = None
     tell: Callable[[str], None] = lambda text: None
 
@@ -115,9 +118,10 @@ def _preview(
     else:
         folder = asked.root
     started_s = time.monotonic()
-    run = session.preview(folder)
+    run = session.preview(folder, asked.policy_config_file)
     took_s = time.monotonic() - started_s
-    items = events.findings(run.events, Pack(), settings.waivers, found.place)
+    pack = Pack(levels=asked.policy_config.levels)
+    items = events.findings(run.events, pack, settings.waivers, found.place)
     refused_by_engine = any(item.refuses and item.kind == Kind.VIOLATION.value for item in items)
     if run.exit_code != 0 and not refused_by_engine:
         found.steps.append(Step("preview", Outcome.ERROR, _why(run), duration_s=took_s))

@@ -24,8 +24,8 @@ class Session(Protocol):
     def up(self, program: Path) -> Run:
         """Bring the stack of `program` up, with no policies: what a change is compared with."""
 
-    def preview(self, program: Path) -> Run:
-        """Preview the stack of `program` with its own policies."""
+    def preview(self, program: Path, policy_config: Path | None) -> Run:
+        """Preview the stack of `program` with its own policies, configured by a file."""
 
 
 class Engine(Protocol):
@@ -35,3 +35,9 @@ class Engine(Protocol):
     """Whether a program is copied first and rid of what needs an account; else it is the tree's."""
 
     def session(self, stack: str, settings: Settings) -> AbstractContextManager[Session]: ...
+
+
+def preview_arguments(program: Path, policy_config: Path | None) -> list[str]:
+    """What every engine is told."""
+    configured = ["--policy-pack-config", str(policy_config.resolve())] if policy_config else []
+    return ["preview", "--policy-pack", str(program / "policies"), *configured]

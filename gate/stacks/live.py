@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gate.stacks.engine import Run, Session
+from gate.stacks.engine import Run, Session, preview_arguments
 from gate.stacks.pulumi import run
 from stacks.settings import Settings
 
@@ -36,6 +36,6 @@ class _LiveSession:
     def up(self, program: Path) -> Run:
         raise NotImplementedError("the state of a live stack is its own")
 
-    def preview(self, program: Path) -> Run:
-        command = [self._binary, "preview", "--policy-pack", str(program / "policies")]
+    def preview(self, program: Path, policy_config: Path | None) -> Run:
+        command = [self._binary, *preview_arguments(program, policy_config)]
         return run(command, program, os.environ, stack=self._stack)
