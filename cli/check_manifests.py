@@ -1,6 +1,5 @@
 """`moe check manifests`: the pack over Kubernetes YAML, for teams without Pulumi."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,16 +8,16 @@ from typing import Annotated
 import typer
 
 from catalog.instance_types import INSTANCE_TYPES
-from cli import exit_codes
+from cli import check_output, exit_codes
 from cli.answer import CommandError, answering
-from gate.formats import Format, json_document, render
+from gate.formats import Format, json_document
 from gate.manifests.check import Asked, check
 from gate.manifests.files import DEFAULT_MAX_DOCUMENTS, DEFAULT_MAX_MIB, Limits, documents
 from gate.manifests.objects import read
 from gate.manifests.problem import ManifestError
 from gate.policy_config import PolicyConfig, PolicyConfigError
 from gate.policy_config import read as read_policy_config
-from gate.report import Outcome, Report
+from gate.report import Report
 from gate.waivers_file import WaiversError
 from gate.waivers_file import read as read_waivers
 from policies.pack import listed
@@ -59,10 +58,10 @@ def manifests(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse as well what a policy could not check.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="How the report is told.")] = (
-        Format.TERMINAL
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+    form: check_output.Form = Format.TERMINAL,
+    as_json: check_output.AsJson = False,
+    output: check_output.Files = [],  # noqa: B006
+    github_summary: check_output.GithubSummary = False,
     max_mib: Annotated[
         int, typer.Option(min=1, help="The most that is read, in MiB; memory grows with it.")
     ] = DEFAULT_MAX_MIB,
@@ -75,8 +74,9 @@ def manifests(
     No engine, no cluster, no account. YAML of several documents, JSON, lists, and what Helm and
     kustomize print.
     """
-    form = Format.JSON if as_json else form
-    with answering(form is Format.JSON, {**json_document.empty(), "error": None, "problems": []}):
+    empty = {**json_document.empty(), "error": None, "problems": []}
+    with answering(as_json or form is Format.JSON, empty):
+        outlet = check_output.Outlet.of(as_json, form, output, github_summary)
         try:
             asked = Asked(
                 _known_types(instance_type or []),
@@ -89,13 +89,9 @@ def manifests(
         except (ManifestError, PolicyConfigError, WaiversError) as error:
             raise CommandError(str(error)) from None
         report = Report([check(objects, asked)], pack_version())
-        is_terminal = form is Format.TERMINAL and sys.stdout.isatty()
-        color = is_terminal and "NO_COLOR" not in os.environ
-        typer.echo(render(report, form, color=color), nl=False)
+        outlet.tell(report)
         if not objects.found:
             raise typer.Exit(exit_codes.NOTHING_TO_DO)
-        if report.outcome is Outcome.REFUSED:
-            raise typer.Exit(exit_codes.REFUSED)
 
 
 def _known_types(names: Sequence[str]) -> Sequence[str]:

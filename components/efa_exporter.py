@@ -9,7 +9,7 @@ from pulumi_kubernetes import apiextensions, apps, core, meta, networking
 
 from catalog import gpu_nodes
 from components.child_options import child_options
-from components.engine_pod import locked_down, toleration
+from components.engine_pod import MANAGED, locked_down, toleration
 from components.monitoring import NAMESPACE, RELEASE_LABEL
 
 PORT = 9810
@@ -65,7 +65,7 @@ class EfaExporter(pulumi.ComponentResource):
 
 def _metadata(labels: Mapping[str, str] | None = None) -> meta.v1.ObjectMetaArgs:
     return meta.v1.ObjectMetaArgs(
-        name=_NAME, namespace=NAMESPACE, labels={**_LABELS, **(labels or {})}
+        name=_NAME, namespace=NAMESPACE, labels={**_LABELS, **MANAGED, **(labels or {})}
     )
 
 

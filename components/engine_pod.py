@@ -19,6 +19,9 @@ CACHE = "/cache"
 
 PORT = 8000
 
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+"""Label of objects, and of no selector: those can never change."""
+
 PRESTOP_S = 15
 """Endpoints take a moment to forget a pod; requests that still arrive are served."""
 

@@ -13,7 +13,7 @@ from pulumi_kubernetes import apiextensions, core, meta, policy, scheduling
 from components import engine_workload
 from components.child_options import child_options
 from components.engine_network import network_policy
-from components.engine_pod import PORT, EnginePod
+from components.engine_pod import MANAGED, PORT, EnginePod
 from components.engine_scaling import Scaled, scaled_object
 from components.engine_secrets import external_secrets
 from components.engine_workload import ANSWERS
@@ -128,7 +128,7 @@ class ModelServer(pulumi.ComponentResource):
         return meta.v1.ObjectMetaArgs(
             name=name or self._args.settings.server_name,
             namespace=self._namespace,
-            labels=self._labels,
+            labels={**self._labels, **MANAGED},
         )
 
     def _workload(self) -> pulumi.Resource:

@@ -15,8 +15,9 @@ from gate.manifests.yaml_values import Lined, YamlError, load
 
 _API_VERSION = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-# A slash ends the namespace in the name that waivers know, two colons end the URN before it.
-_NAME = re.compile(r"(?!.*::)[^\s/%]+")
+# What Kubernetes takes for a part of a path, and so for a name of any kind.
+_NAME = re.compile(r"[^\s/%]+")
+_URN = "urn:pulumi:manifests::moe-serving::"
 _TEMPLATED = "{{"
 _RENDER = (
     "a template that nobody has rendered; pipe what `helm template` prints into"
@@ -33,8 +34,9 @@ _KUSTOMIZATION = (
 class Object:
     """One object as a policy sees a resource; `line` is the first of its map in `file`.
 
-    `name` is `namespace/name`, or `name` where it has no namespace. `first_line` is that of its
-    document, from which the lines of its parts count.
+    `name` is `namespace/name`, or `name` where it has no namespace. `urn` ends in it too, but for
+    two colons in a row, as roles may have, which would end the URN before. `first_line` is that of
+    its document, from which the lines of its parts count.
     """
 
     type: str
@@ -73,11 +75,11 @@ class Objects:
         line = document.line + props.line - 1
         name = _name(props, document, line)
         token = type_token(api_version, kind)
-        urn = f"urn:pulumi:manifests::moe-serving::{token}::{name}"
+        ending = f"{token}::{name.replace('::', ':%3A')}"
+        urn = f"{_URN}{ending}"
         if urn in self._urns:
-            # As a child of its document: the same waiver fits, and none is taken for the other.
-            parent = f"{len(self._urns)}"
-            urn = f"urn:pulumi:manifests::moe-serving::{parent}${token}::{name}"
+            # As a child of its place, so that the same waiver fits it, and both are told apart.
+            urn = f"{_URN}{len(self._urns)}${ending}"
         self._urns.add(urn)
         self.found.append(
             Object(token, name, urn, props, document.file, line, document.line, document.source)

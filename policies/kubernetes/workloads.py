@@ -46,17 +46,20 @@ CONTAINER_LISTS: Mapping[str, str] = MappingProxyType(
 
 
 Role = Literal["leader", "worker"]
+Path = tuple[str | int, ...]
+"""Keys and indices that lead from the properties of a resource to a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
     """The pod that a workload makes; `role` where it makes two kinds of them.
 
-    `template` holds its metadata and its spec. `partial` where a Patch resource gives only
-    some of its fields.
+    `template`, at `path`, holds its metadata and its spec. `partial` where a Patch resource
+    gives only some of its fields.
     """
 
     place: Place
+    path: Path
     kind: str
     workload: Mapping[str, Any]
     template: Mapping[str, Any]
@@ -103,6 +106,7 @@ class Container:
     """One container; `runs` where it lives as long as its pod does."""
 
     place: Place
+    path: Path
     fields: Mapping[str, Any]
     pod: Pod
     is_ephemeral: bool
@@ -129,13 +133,13 @@ def pods(review: Review, subject: Resource) -> Iterator[Pod]:
     """Each kind of pod that `subject` makes."""
     if not subject.type.startswith("kubernetes:"):
         return
-    if (kind := kind_of_workload(subject)) not in POD_SPECS:
+    if (kind := kind_of_object(subject)) not in POD_SPECS:
         return
     if (props := declared(subject)) is None:
         review.could_not_check(subject.place, "the engine gave none of its properties")
         return
     partial = subject.kind.endswith("Patch")
-    for place, workload in _workloads(review, subject, props):
+    for place, at, workload in objects(review, subject, props):
         for path in POD_SPECS[kind]:
             # Where the path is unknown half way, this names how far it is known.
             with review.reading(place):
@@ -143,7 +147,7 @@ def pods(review: Review, subject: Resource) -> Iterator[Pod]:
                 if isinstance(child(template, "spec"), Mapping):
                     role = _role(path)
                     here = place.inside(role) if role else place
-                    yield Pod(here, kind, workload, template, role, partial)
+                    yield Pod(here, (*at, *path[:-1]), kind, workload, template, role, partial)
 
 
 def _role(path: tuple[str, ...]) -> Role | None:
@@ -153,16 +157,17 @@ def _role(path: tuple[str, ...]) -> Role | None:
     return "leader" if path[-2] == "leaderTemplate" else "worker"
 
 
-def kind_of_workload(subject: Resource) -> str:
+def kind_of_object(subject: Resource) -> str:
     """`DeploymentPatch` is server-side apply of some fields, `DeploymentList` holds several."""
     return subject.kind.removesuffix("Patch").removesuffix("List")
 
 
-def _workloads(
+def objects(
     review: Review, subject: Resource, props: Mapping[str, Any]
-) -> Iterator[tuple[Place, Any]]:
+) -> Iterator[tuple[Place, Path, Any]]:
+    """The object that `props` are, or those of a List, each with where it is."""
     if not subject.kind.endswith("List"):
-        yield subject.place, props
+        yield subject.place, (), props
         return
     with review.reading(subject.place):
         for index, item in enumerate(elements(child(props, "items"))):
@@ -170,7 +175,7 @@ def _workloads(
             if isinstance(item, UnknownValueError):
                 review.could_not_check(place, item.message)
             else:
-                yield place, item
+                yield place, ("items", index), item
 
 
 def _containers_of_pod(review: Review, pod: Pod) -> Iterator[Container]:
@@ -182,7 +187,8 @@ def _containers_of_pod(review: Review, pod: Pod) -> Iterator[Container]:
                     review.could_not_check(here, fields.message)
                 elif isinstance(fields, Mapping):
                     ephemeral = field == "ephemeralContainers"
-                    yield Container(here, fields, pod, ephemeral, runs=field == "containers")
+                    at = (*pod.path, "spec", field, index)
+                    yield Container(here, at, fields, pod, ephemeral, runs=field == "containers")
 
 
 def _name(fields: Any, index: int) -> str:

@@ -6,7 +6,7 @@ wrapped in proxies that raise on unknowns; plain dicts would hide all three.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import json_format, struct_pb2
 from hypothesis import HealthCheck, settings
@@ -44,6 +44,8 @@ TYPES = {
     "ReplicationController": "kubernetes:core/v1:ReplicationController",
     "StatefulSet": "kubernetes:apps/v1:StatefulSet",
 }
+LABELS = {"app.kubernetes.io/name": "vllm", "app.kubernetes.io/managed-by": "pulumi"}
+"""Of a workload, not of its pods."""
 
 # A loaded machine is slow, not wrong.
 FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -111,6 +113,30 @@ def check(
     return said
 
 
+def mend(
+    policy: ResourceValidationPolicy,
+    props: Mapping[str, Any],
+    *,
+    resource_type: str = DEPLOYMENT,
+    name: str = "model-server",
+) -> dict[str, Any] | None:
+    """What the policy's remedy makes of the resource; None where it leaves it alone."""
+    given = plain(props)
+    args = ResourceValidationArgs(
+        resource_type, given, urn(resource_type, name), name, options(), None
+    )
+    mended: Any = policy.remediate(args)
+    assert given == plain(props), "the remedy wrote into what it was given"
+    return cast("dict[str, Any] | None", mended)
+
+
+def plain(props: Mapping[str, Any]) -> dict[str, Any]:
+    """As the engine sends them: numbers are floats, unknowns and secrets are marked."""
+    struct = struct_pb2.Struct()
+    json_format.ParseDict(dict(props), struct)
+    return cast("dict[str, Any]", json_format.MessageToDict(struct))
+
+
 def resource(
     resource_type: str,
     name: str,
@@ -160,6 +186,7 @@ def server(
         "image": IMAGE,
         "args": [model, *(flags or ("--tensor-parallel-size=8", "--max-model-len=32768"))],
         "resources": {"limits": limits, "requests": limits if requests is None else requests},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
         **fields,
     }
@@ -168,6 +195,8 @@ def server(
 def pod(*containers: Any, **fields: Any) -> dict[str, Any]:
     return {
         "containers": list(containers),
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 2000},
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "16Gi"}}],
         **fields,
     }
@@ -179,7 +208,7 @@ def deployment(*containers: Any, **fields: Any) -> dict[str, Any]:
 
 def workload(kind: str, spec: Any) -> dict[str, Any]:
     """Properties of a workload of `kind` whose (last) pod is `spec`."""
-    props: dict[str, Any] = {"kind": kind, "metadata": {"name": "moe"}}
+    props: dict[str, Any] = {"kind": kind, "metadata": {"name": "moe", "labels": dict(LABELS)}}
     *way, last = POD_SPECS[kind][-1]
     inner = props
     for key in way:

@@ -42,6 +42,7 @@ from tests.policies.engine_input import (
     check,
     check_stack,
     deployment,
+    mend,
     resource,
     server,
 )
@@ -60,8 +61,12 @@ def test_every_policy_says_what_it_is(policy: Policy) -> None:
     assert policy.tags == sorted(policy.tags or [])
     assert (policy.url or "").startswith("https://")
     # The pack's level holds: mandatory, unless a stack's policy configuration says otherwise.
-    advice = EnforcementLevel.ADVISORY if policy is efa_used.POLICY else None
-    assert policy.enforcement_level is advice
+    mends = isinstance(policy, ResourceValidationPolicy) and policy.has_remediation()
+    level = EnforcementLevel.REMEDIATE if mends else None
+    assert policy.enforcement_level is (
+        EnforcementLevel.ADVISORY if policy is efa_used.POLICY else level
+    )
+    assert ("remediated" in (policy.tags or [])) == mends
 
 
 def test_names_are_unique() -> None:
@@ -159,12 +164,27 @@ scalars = (
             "NO_SCHEDULE",
             "capacity-block",
             "cr-1",
+            "HF_TOKEN",
+            "--api-key",
+            "$(HF_TOKEN)",
+            "25%",
         ]
     )
 )
 keys = st.sampled_from(
     [
         "annotations",
+        "labels",
+        "minAvailable",
+        "maxUnavailable",
+        "runAsUser",
+        "privileged",
+        "capabilities",
+        "securityContext",
+        "hostNetwork",
+        "hostPath",
+        "enableServiceLinks",
+        "data",
         "matchExpressions",
         "matchLabels",
         "metadata",
@@ -267,6 +287,8 @@ def test_no_workload_crashes_a_policy(
     props = engine_input.workload(kind, {**pod, "containers": [server() | container, container]})
     for policy in OF_RESOURCE:
         check(policy, props, resource_type=TYPES[kind])
+        if policy.has_remediation():
+            mend(policy, props, resource_type=TYPES[kind])
     stack = [*Stack().resources, resource(TYPES[kind], "moe", props)]
     for stack_policy in OF_STACK:
         check_stack(stack_policy, stack)

@@ -17,7 +17,7 @@ def is_meant(
 ) -> bool:
     template = proxied({"metadata": {"labels": labels}, "spec": {}})
     workload = proxied({"metadata": {"namespace": namespace}})
-    pod = Pod(Place("pod", ""), "Deployment", workload, template, None, False)
+    pod = Pod(Place("pod", ""), (), "Deployment", workload, template, None, False)
     is_network = kind == "NetworkPolicy"
     spec = {"podSelector" if is_network else "selector": selector}
     return is_selected(pod, kind, [around(NETWORK_POLICY if is_network else BUDGET, spec)])

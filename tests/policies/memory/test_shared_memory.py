@@ -1,9 +1,22 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from policies.memory import memory_limit
 from policies.memory.shared_memory import POLICY
-from tests.policies.engine_input import TYPES, UNKNOWN, check, deployment, pod, server, workload
+from tests.policies.engine_input import (
+    FUZZ,
+    TYPES,
+    UNKNOWN,
+    check,
+    deployment,
+    mend,
+    pod,
+    server,
+    workload,
+)
 
 MOUNT = {"name": "shm", "mountPath": "/dev/shm"}
 
@@ -123,3 +136,89 @@ def test_an_unknown_beside_the_volume_changes_nothing() -> None:
     assert check(POLICY, deployment(container, volumes=[UNKNOWN, volume(sizeLimit="2Gi")])).nothing
     small = [UNKNOWN, volume(sizeLimit="64Mi")]
     assert check(POLICY, deployment(container, volumes=small)).refusals
+
+
+GIVEN = volume(sizeLimit="16Gi") | {"name": "shared-memory"}
+
+
+def test_a_server_without_a_volume_gets_one() -> None:
+    tmp = {"name": "tmp", "emptyDir": {}}
+    mount = {"name": "tmp", "mountPath": "/tmp"}
+    props = deployment(server(volumeMounts=[mount]), volumes=[tmp])
+    mended = mend(POLICY, props)
+    given_mount = {"name": "shared-memory", "mountPath": "/dev/shm"}
+    expected = deployment(server(volumeMounts=[mount, given_mount]), volumes=[tmp, GIVEN])
+    assert mended == expected
+    assert check(POLICY, expected).nothing
+
+
+def test_two_servers_of_a_pod_share_it() -> None:
+    bare = server(volumeMounts=None)
+    mended = mend(POLICY, deployment(bare, initContainers=[bare], volumes=None))
+    assert mended is not None
+    spec = mended["spec"]["template"]["spec"]
+    assert spec["volumes"] == [GIVEN]
+    assert check(POLICY, mended).nothing
+
+
+def test_a_name_that_is_taken() -> None:
+    taken = [{"name": "shared-memory", "emptyDir": {}}]
+    mended = mend(POLICY, deployment(server(volumeMounts=[]), volumes=taken))
+    assert mended is not None
+    assert mended["spec"]["template"]["spec"]["volumes"][1]["name"] == "shared-memory-2"
+    assert check(POLICY, mended).nothing
+
+
+def test_memory_that_is_then_too_little_is_refused_by_the_policy_that_counts_it() -> None:
+    props = deployment(server(memory="130Gi", volumeMounts=[]), volumes=[])
+    assert check(memory_limit.POLICY, props).nothing
+    mended = mend(POLICY, props)
+    assert mended is not None
+    said = check(memory_limit.POLICY, mended).only()
+    assert "found memory limit 130Gi" in said
+    assert "16 GiB of memory volumes" in said
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        deployment(server()),
+        deployment(server(), volumes=[volume(medium=None)]),
+        deployment(server("-tp=1", gpus="1", volumeMounts=[])),
+        deployment(server(volumeMounts=[], memory="16Gi")),
+        deployment(server(volumeMounts=UNKNOWN)),
+        deployment(server(volumeMounts=[UNKNOWN])),
+        deployment(server(volumeMounts=[]), volumes=[UNKNOWN]),
+        deployment(server(volumeMounts=[]), volumes=UNKNOWN),
+        deployment(server(volumeMounts=[], memory=UNKNOWN)),
+        deployment(server("-tp", UNKNOWN, volumeMounts=[])),
+    ],
+)
+def test_what_is_left_alone(props: dict[str, Any]) -> None:
+    assert mend(POLICY, props) is None
+
+
+def test_a_patch_is_left_alone() -> None:
+    patch = f"{TYPES['Deployment']}Patch"
+    assert mend(POLICY, deployment(server(volumeMounts=[])), resource_type=patch) is None
+
+
+@FUZZ
+@given(
+    mounts=st.none()
+    | st.lists(st.sampled_from([MOUNT, {"name": "a", "mountPath": "/a"}, UNKNOWN])),
+    volumes=st.none()
+    | st.lists(st.sampled_from([volume(sizeLimit="2Gi"), {"name": "shared-memory"}, UNKNOWN])),
+    memory=st.sampled_from([None, "8Gi", "16Gi", "17Gi", "640Gi", UNKNOWN]),
+    tensor_parallel=st.sampled_from(["1", "2", "8", UNKNOWN]),
+    kind=st.sampled_from(sorted(TYPES)),
+)
+def test_what_is_mended_passes_and_is_mended_once(
+    mounts: Any, volumes: Any, memory: Any, tensor_parallel: str, kind: str
+) -> None:
+    container = server("-tp", tensor_parallel, volumeMounts=mounts, memory=memory)
+    props = workload(kind, pod(container, volumes=volumes))
+    mended = mend(POLICY, props, resource_type=TYPES[kind])
+    if mended is not None:
+        assert check(POLICY, mended, resource_type=TYPES[kind]).nothing
+        assert mend(POLICY, mended, resource_type=TYPES[kind]) is None

@@ -1,0 +1,1 @@
+"""Policies on what objects are called."""
