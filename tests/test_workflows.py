@@ -118,6 +118,24 @@ def test_what_ci_calls_is_a_target_and_a_command_with_these_options() -> None:
         assert {"reports/check.sarif", "reports/check.xml", "reports/check.md"} <= set(options)
 
 
-def test_the_comment_is_found_again_by_its_marker() -> None:
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        ("17", "--method PATCH repos/o/r/issues/comments/17"),
+        ("", "--method POST repos/o/r/issues/5"),
+    ],
+)
+def test_the_comment_is_one_that_its_marker_finds_again(
+    known: str, asked: str, tmp_path: Path
+) -> None:
     (comment,) = [step["run"] for step in steps() if "gh api" in step.get("run", "")]
     assert f'startswith("{MARKER}")' in comment
+    stand_in = tmp_path / "gh"
+    stand_in.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\necho {known}\n')
+    stand_in.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    ran("bash", "-e", "-c", comment, env={"PATH": path, "REPOSITORY": "o/r", "NUMBER": "5"})
+    looked, wrote = (tmp_path / "calls").read_text().splitlines()
+    assert "--paginate repos/o/r/issues/5/comments" in looked
+    assert asked in wrote
+    assert wrote.endswith("--field body=@reports/check.md")

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from xml.etree import ElementTree as Xml
 
-from gate.formats.findings import Found, Standing, found
+from gate.formats.findings import Found, Standing
 from gate.formats.printable import one_line, printable
 from gate.report import Outcome, Report, Section, Step
 
@@ -15,22 +15,19 @@ _ELEMENTS = {Outcome.REFUSED: "failure", Outcome.ERROR: "error", Outcome.SKIPPED
 
 def render(report: Report) -> str:
     root = Xml.Element("testsuites", name="moe check")
-    everything = found(report)
     for section in report.sections:
-        mine = [each for each in everything if each.section is section]
-        root.append(_suite(section, mine))
+        root.append(_suite(section))
     Xml.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(section: Section, findings: list[Found]) -> Xml.Element:
+def _suite(section: Section) -> Xml.Element:
     suite = Xml.Element("testsuite", name=_attribute(section.name))
     for step in section.steps:
         suite.append(_of_step(section, step))
         by_rule = defaultdict(list)
-        for each in findings:
-            if each.step is step and each.item in step.items:
-                by_rule[each.item.rule].append(each)
+        for item in sorted(step.items, key=lambda each: not each.refuses):
+            by_rule[item.rule].append(Found(section, step, item))
         for rule, those in sorted(by_rule.items()):
             suite.append(_of_rule(section, step, rule, those))
     suite.set("tests", str(len(suite)))

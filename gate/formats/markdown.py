@@ -21,7 +21,7 @@ from gate.formats.findings import (
     unfinished,
 )
 from gate.formats.printable import one_line
-from gate.report import Report, Section, Step
+from gate.report import Change, Report, Section, Step
 
 MARKER = "<!-- moe check -->"
 """First line: by it a bot finds its own comment, to update it."""
@@ -90,10 +90,8 @@ def render(report: Report) -> str:
 
 def _fitting(lines: list[str], parts: Sequence[_Part]) -> str:
     """Rows as long as they fit; a part keeps its heading, which tells how many rows it has."""
-    left = LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - 10
-    kept = list(_that_fit(parts, left // 2))
-    left -= sum(part.least for part in kept)
-    for part in kept:
+    left = LIMIT - len("\n".join(lines)) - sum(part.least for part in parts)
+    for part in parts:
         lines.append(part.start)
         shown = 0
         for row in part.rows:
@@ -104,17 +102,7 @@ def _fitting(lines: list[str], parts: Sequence[_Part]) -> str:
         if shown < len(part.rows):
             lines.append(_LEFT_OUT.format(len(part.rows) - shown))
         lines.append(part.end)
-    if len(kept) < len(parts):
-        lines.append(_LEFT_OUT.format(f"{len(parts) - len(kept)} lists"))
     return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _that_fit(parts: Sequence[_Part], characters: int) -> Iterable[_Part]:
-    for part in parts:
-        characters -= part.least
-        if characters < 0:
-            return
-        yield part
 
 
 _HEADINGS = {
@@ -138,10 +126,8 @@ def _parts(report: Report) -> Iterable[_Part]:
     yield parts[Standing.REFUSED]
     yield parts[Standing.NOT_CHECKED]
     yield _waivers(report)
-    for section in report.sections:
-        yield from _changes(section)
-    for section in report.sections:
-        yield _costs(section)
+    yield from _changes(report)
+    yield _costs(report)
     yield parts[Standing.ADVICE]
     steps = [(section, step) for section in report.sections for step in section.steps]
     yield _steps(f"Steps, by pack {escaped(report.pack_version)}", steps, folded=True)
@@ -196,28 +182,28 @@ def _waivers(report: Report) -> _Part:
     return _Part(f"Waivers ({len(rows)})", rows, _table(*columns))
 
 
-def _changes(section: Section) -> Iterable[_Part]:
+def _changes(report: Report) -> Iterable[_Part]:
+    changes = [(of, change) for of in report.sections for change in riskiest_first(of.changes)]
+    risky = [_change(*each) for each in changes if is_risky(each[1])]
+    others = [_change(*each) for each in changes if not is_risky(each[1])]
+    head = _table("of", "change", "resource", "type", "because of")
+    yield _Part(f"Replaced, deleted or protected ({len(risky)})", risky, head)
+    yield _Part(f"Other changes ({len(others)})", others, head, len(others) > _OPEN_CHANGES)
+
+
+def _change(of: Section, each: Change) -> str:
+    return _row(_against(of), shown_operation(each), each.name, each.type, because_of(each))
+
+
+def _costs(report: Report) -> _Part:
     rows = [
-        (is_risky(each), _row(shown_operation(each), each.name, each.type, because_of(each)))
-        for each in riskiest_first(section.changes)
+        _row(_against(of), each.at, shown_cost(each)) for of in report.sections for each in of.costs
     ]
-    of = f"{escaped(section.name)}{_against(section)}"
-    head = _table("change", "resource", "type", "because of")
-    risky = [row for is_risk, row in rows if is_risk]
-    others = [row for is_risk, row in rows if not is_risk]
-    yield _Part(f"Replaced, deleted or protected in {of} ({len(risky)})", risky, head)
-    folded = len(others) > _OPEN_CHANGES
-    yield _Part(f"Other changes in {of} ({len(others)})", others, head, folded)
-
-
-def _costs(section: Section) -> _Part:
-    rows = [_row(each.at, shown_cost(each)) for each in section.costs]
-    heading = f"USD an hour of {escaped(section.name)}{_against(section)}"
-    return _Part(heading, rows, _table("at", "before and after"))
+    return _Part("US dollars an hour", rows, _table("of", "at", "before and after"))
 
 
 def _against(section: Section) -> str:
-    return f" against {escaped(section.base)}" if section.base else ""
+    return f"{section.name} against {section.base}" if section.base else section.name
 
 
 def _table(*columns: str) -> Sequence[str]:

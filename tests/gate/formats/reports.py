@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from catalog.waivers import Waiver
@@ -91,6 +92,9 @@ DEV = Section(
 )
 EVERYTHING = Report([PROD, DEV], "0.1.0")
 CLEAN = Report([Section("local", [Step("settings", Outcome.PASSED, "14 sections")])], "0.1.0")
+
+unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Of a test that must not fail because the machine is busy."""
 
 HOSTILE = (
     "@octocat", "#1", "GH-12", "| a | b |", "`x`", "```", "<script>alert(1)</script>", "<!--",

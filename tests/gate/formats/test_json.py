@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 
 from gate.formats import Format, json_document, json_schema, render
 from gate.report import Report
-from tests.gate.formats.reports import EVERYTHING, refusing, reports
+from tests.gate.formats.reports import EVERYTHING, refusing, reports, unhurried
 
 VALIDATOR = Draft202012Validator(json_schema.json_schema())
 
@@ -42,6 +42,7 @@ def test_a_left_out_key_would_be_noticed() -> None:
     assert not VALIDATOR.is_valid(told)
 
 
+@unhurried
 @given(reports)
 def test_any_report_keeps_to_the_schema_and_loses_nothing(report: Report) -> None:
     text = render(report, Format.JSON)

@@ -6,7 +6,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 from gate.formats import Format, render
 from gate.formats.printable import printable
 from gate.report import Outcome, Report
-from tests.gate.formats.reports import EVERYTHING, refusing, reports
+from tests.gate.formats.reports import EVERYTHING, refusing, reports, unhurried
 
 
 def suites(report: Report) -> list[TestSuite]:
@@ -52,6 +52,7 @@ def test_what_waivers_let_pass_is_skipped_not_failed() -> None:
     ]
 
 
+@unhurried
 @given(reports)
 def test_any_report_is_xml_and_loses_nothing_that_refuses(report: Report) -> None:
     failures = [

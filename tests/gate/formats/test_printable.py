@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from gate.formats.printable import one_line, printable
-from tests.gate.formats.reports import texts
+from tests.gate.formats.reports import texts, unhurried
 
 
 def test_what_a_terminal_obeys_is_shown_as_its_escape() -> None:
@@ -16,6 +16,7 @@ def test_what_people_write_stays_as_it_is() -> None:
     assert one_line("a\n  b\t c ") == "a b\\t c"
 
 
+@unhurried
 @given(texts)
 def test_shown_text_is_utf8_of_printable_characters_and_stays_so(text: str) -> None:
     shown = printable(text)

@@ -1,4 +1,4 @@
-"""The report for code scanning, held against models made of the official schema."""
+"""The report for code scanning, held against models made of a late draft of SARIF's schema."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from gate.formats import Format, render
 from gate.formats.printable import printable
 from gate.report import Report
-from tests.gate.formats.reports import DEV, EVERYTHING, PROD, refusing, reports
+from tests.gate.formats.reports import DEV, EVERYTHING, PROD, refusing, reports, unhurried
 
 
 def run_of(report: Report) -> dict[str, Any]:
@@ -85,6 +85,7 @@ def test_a_fingerprint_is_of_the_place_not_of_what_was_found_there() -> None:
     assert len(set(fingerprints(Report([twice], "1")))) == 2
 
 
+@unhurried
 @given(reports)
 def test_any_report_keeps_to_the_schema_and_loses_nothing_that_refuses(report: Report) -> None:
     run = run_of(report)

@@ -7,7 +7,7 @@ from hypothesis import given
 from gate.formats import Format, render
 from gate.formats.printable import one_line
 from gate.report import Report
-from tests.gate.formats.reports import CLEAN, EVERYTHING, refusing, reports
+from tests.gate.formats.reports import CLEAN, EVERYTHING, refusing, reports, unhurried
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -46,6 +46,7 @@ def test_colours_are_a_terminal_s_alone() -> None:
     assert "\x1b" not in render(EVERYTHING, Format.TERMINAL)
 
 
+@unhurried
 @given(reports)
 def test_any_report_is_told_whole_and_cannot_command_the_terminal(report: Report) -> None:
     text = render(report, Format.TERMINAL)
