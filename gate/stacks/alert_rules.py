@@ -8,9 +8,11 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pulumi.runtime.rpc import UNKNOWN
 
 from catalog.alerts import Alert, Recording, RuleGroup
 from catalog.metrics.rules import rule_problems
@@ -26,14 +28,14 @@ Group = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One PrometheusRule; its groups as it declares them."""
+    """One PrometheusRule; its groups as it declares them, None where they cannot be read."""
 
     urn: str
-    groups: Sequence[Group]
+    groups: Sequence[Group] | None
 
     @property
     def rules(self) -> Iterator[Mapping[str, Any]]:
-        for group in self.groups:
+        for group in self.groups or ():
             yield from group.get("rules") or ()
 
 
@@ -41,12 +43,34 @@ def declared(events: Iterable[Event]) -> list[Rules]:
     """Those that a preview declares; one that stays as it is too."""
     found = {}
     for metadata in steps(events):
-        inputs = (metadata.get("new") or {}).get("inputs") or {}
-        if metadata["type"].endswith(_KIND):
-            groups = (inputs.get("spec") or {}).get("groups")
-            if isinstance(groups, list):
-                found[metadata["urn"]] = Rules(metadata["urn"], groups)
+        inputs = (metadata.get("new") or {}).get("inputs")
+        if metadata["type"].endswith(_KIND) and inputs:
+            found[metadata["urn"]] = Rules(metadata["urn"], _groups(inputs))
     return list(found.values())
+
+
+def _groups(inputs: Mapping[str, Any]) -> Sequence[Group] | None:
+    """None where a part that is needed is unknown, or is nothing that Prometheus could read."""
+    spec = inputs.get("spec")
+    groups = spec.get("groups", []) if isinstance(spec, Mapping) else None
+    if not isinstance(groups, list):
+        return None
+    for group in groups:
+        rules = (group.get("rules") or []) if isinstance(group, Mapping) else None
+        if not isinstance(rules, list) or not all(map(_is_readable, rules)):
+            return None
+    return groups
+
+
+def _is_readable(rule: object) -> bool:
+    texts = (dict, type(None))
+    return (
+        isinstance(rule, Mapping)
+        and isinstance(rule.get("expr"), str)
+        and rule["expr"] != UNKNOWN
+        and isinstance(rule.get("labels"), texts)
+        and isinstance(rule.get("annotations"), texts)
+    )
 
 
 def check(declarations: Sequence[Rules], promtool: Path | None, place: Place) -> list[Item]:
@@ -54,11 +78,16 @@ def check(declarations: Sequence[Rules], promtool: Path | None, place: Place) ->
     owners = {_name(rule): each.urn for each in declarations for rule in each.rules}
     found = []
     # All together: a rule may read what another PrometheusRule records.
-    groups = [_read(group) for each in declarations for group in each.groups]
+    groups = [_read(group) for each in declarations for group in each.groups or ()]
     for problem in rule_problems(groups):
-        name = problem.partition(": ")[0]
-        found.append(_item(owners[name], name, problem, place))
+        name = next((name for name in owners if problem.startswith(f"{name}: ")), "")
+        found.append(_item(owners.get(name, ""), name, problem, place))
     for each in declarations:
+        if each.groups is None:
+            words = "what its rules say: a part is not known before the deployment, or is no rule"
+            unread = _item(each.urn, "alert-rules", words, place)
+            found.append(replace(unread, kind=Kind.COULD_NOT_CHECK.value))
+            continue
         for rule in each.rules:
             if missing := _missing(rule):
                 words = f"{_name(rule)}: has no {', '.join(missing)}"

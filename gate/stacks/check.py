@@ -15,7 +15,7 @@ from gate.stacks.costs import cost_changes
 from gate.stacks.engine import Engine, Run, Session
 from gate.stacks.engine_kind import waits_for_gpus
 from policies.finding import Kind
-from policies.pack import Pack
+from policies.pack import NAME, Pack
 from stacks import reading
 from stacks.reading import SettingsError
 from stacks.settings import Settings
@@ -68,7 +68,7 @@ def check(stack: str, asked: Asked) -> Section:
     found = _Findings(stack)
     asked.tell(f"{stack}: settings")
     try:
-        settings = reading.from_file(stack)
+        settings = _settings(asked.root, stack)
     except SettingsError as error:
         items = [_of_problem(problem) for problem in error.problems]
         summary = f"refused: {len(items)} values cannot work"
@@ -95,6 +95,11 @@ def _base(found: _Findings, asked: Asked, session: Session, folder: Path) -> Set
         if not program.stack_file(folder, found.stack).exists():
             reason = f"{asked.base[:12]} has no stack {found.stack}: everything is new"
         else:
+            before = _settings_if_readable(folder, found.stack)
+            if before is None:
+                reason = f"{asked.base[:12]}: its settings cannot be read; everything is new"
+                found.steps.append(Step("base", Outcome.SKIPPED, reason))
+                return None
             program.without_account(folder, found.stack)
             run = session.up(folder)
             if run.exit_code == 0:
@@ -102,7 +107,7 @@ def _base(found: _Findings, asked: Asked, session: Session, folder: Path) -> Set
                 summary = f"{found.base} is up, and is what changes are measured against"
                 took_s = time.monotonic() - started_s
                 found.steps.append(Step("base", Outcome.PASSED, summary, duration_s=took_s))
-                return _settings_of(folder, found.stack)
+                return before
             reason = f"{asked.base[:12]} did not come up: {_why(run)}"
     found.steps.append(Step("base", Outcome.SKIPPED, reason))
     return None
@@ -122,13 +127,15 @@ def _preview(
     took_s = time.monotonic() - started_s
     pack = Pack(levels=asked.policy_config.levels)
     items = events.findings(run.events, pack, settings.waivers, found.place)
-    refused_by_engine = any(item.refuses and item.kind == Kind.VIOLATION.value for item in items)
-    if run.exit_code != 0 and not refused_by_engine:
-        found.steps.append(Step("preview", Outcome.ERROR, _why(run), duration_s=took_s))
-    else:
-        found.steps.append(
-            Step("preview", Outcome.PASSED, "the engine planned it", duration_s=took_s)
+    wrong = _what_went_wrong(run, items)
+    found.steps.append(
+        Step(
+            "preview",
+            Outcome.ERROR if wrong else Outcome.PASSED,
+            wrong or "the engine planned it",
+            duration_s=took_s,
         )
+    )
     found.steps.append(_step("policies", items, _counted(items)))
     if not run.events:
         return
@@ -137,6 +144,19 @@ def _preview(
         waits = list(waits_for_gpus(run.events, found.place))
         found.steps.append(_of_changes(found.changes, waits, found.place))
     found.steps.append(_of_alert_rules(run, asked, found.place))
+
+
+def _what_went_wrong(run: Run, items: Sequence[Item]) -> str:
+    """Empty where the engine came to its end, be it that the policies refused there.
+
+    A preview that the pack has not judged to its end is none, whatever its exit code.
+    """
+    refused_by_engine = any(item.refuses and item.kind == Kind.VIOLATION.value for item in items)
+    if events.errors(run.events) or (run.exit_code != 0 and not refused_by_engine):
+        return _why(run)
+    if NAME not in events.judged_by(run.events):
+        return f"the engine has not run the policy pack {NAME}; {_why(run)}"
+    return ""
 
 
 def _of_changes(changes: Sequence[Change], items: Sequence[Item], place: Place) -> Step:
@@ -204,11 +224,16 @@ def _of_problem(problem: reading.Problem) -> Item:
     )
 
 
-def _settings_of(folder: Path, stack: str) -> Settings | None:
-    """Of the base, as far as today's settings can read them."""
-    path = program.stack_file(folder, stack)
+def _settings(root: Path, stack: str) -> Settings:
+    """Raises SettingsError."""
+    path = program.stack_file(root, stack)
+    return reading.validated(reading.config_of(path), path)
+
+
+def _settings_if_readable(root: Path, stack: str) -> Settings | None:
+    """Of the base: None where today's settings cannot read them."""
     try:
-        return reading.validated(reading.config_of(path), path)
+        return _settings(root, stack)
     except SettingsError:
         return None
 

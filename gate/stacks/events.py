@@ -17,6 +17,8 @@ from policies.wording import read_back
 
 Event = Mapping[str, Any]
 
+# Said of a refusal too, after all else.
+_OF_ANY_FAILURE = "preview failed"
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _NOT_A_CHANGE = frozenset({"same", "read", "refresh", "read-discard", "discard"})
 _OF_A_REPLACEMENT = frozenset({"create-replacement", "replace", "delete-replaced"})
@@ -34,7 +36,16 @@ def errors(events: Iterable[Event]) -> list[str]:
         for event in events
         if event.get("diagnosticEvent", {}).get("severity") == "error"
     ]
-    return [text for text in dict.fromkeys(said) if text]
+    return [text for text in dict.fromkeys(said) if text and text != _OF_ANY_FAILURE]
+
+
+def judged_by(events: Iterable[Event]) -> set[str]:
+    """Names of the packs that have judged the whole stack, which they do last."""
+    return {
+        event["policyAnalyzeStackSummaryEvent"]["policyPackName"]
+        for event in events
+        if "policyAnalyzeStackSummaryEvent" in event
+    }
 
 
 def findings(
@@ -106,7 +117,7 @@ def _item(
         resource=resource,
         urn=urn,
         message=message,
-        refuses=not is_waived and level != EnforcementLevel.ADVISORY.value,
+        refuses=waiver is None and level != EnforcementLevel.ADVISORY.value,
         remediation=(policy.remediation_steps or "") if policy else "",
         url=(policy.url or "") if policy else "",
         waiver=waiver,
