@@ -76,6 +76,8 @@ def stacks(
         return
     empty = {**json_document.empty(), "error": None, "problems": []}
     with answering(as_json or form is Format.JSON, empty):
+        if live and base is not None:
+            raise CommandError("--live compares with the stack's own state; leave out --base")
         outlet = Outlet.of(as_json, form, output, github_summary)
         names = reading.stack_names() if every else _known(stack or [])
         try:

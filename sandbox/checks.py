@@ -6,7 +6,7 @@ left there is ended by the next.
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,35 +54,41 @@ class SandboxEngine:
         self._reporter = reporter
 
     @contextmanager
-    def session(self, stack: str, settings: Settings) -> Iterator[Session]:
+    def session(self, stack: str) -> Iterator[Session]:
+        session = _SandboxSession(self._ready, stack)
+        try:
+            yield session
+        finally:
+            if session.has_resources:
+                stop(purge=True, reporter=self._reporter, paths=self._paths)
+
+    def _ready(self, settings: Settings) -> Sandbox:
         scaled = settings.model_server.autoscaling is not None
         sandbox = start(self._reporter, self._paths, keda=scaled)
         write_charts(sandbox.paths.charts, sandbox.tools)
-        session = _SandboxSession(sandbox, stack)
-        yield session
-        if session.has_resources:
-            stop(purge=True, reporter=self._reporter, paths=self._paths)
+        return sandbox
 
 
 class _SandboxSession:
-    def __init__(self, sandbox: Sandbox, stack: str) -> None:
-        self._sandbox = sandbox
+    def __init__(self, ready: Callable[[Settings], Sandbox], stack: str) -> None:
+        self._ready = ready
         self._stack = stack
         self.has_resources = False
 
-    def up(self, program: Path) -> Run:
+    def up(self, program: Path, settings: Settings) -> Run:
         self.has_resources = True
-        return self._run(program, "up", "--yes", "--skip-preview")
+        return self._run(self._ready(settings), program, "up", "--yes", "--skip-preview")
 
-    def preview(self, program: Path, policy_config: Path | None) -> Run:
-        return self._run(program, *preview_arguments(program, policy_config))
+    def preview(self, program: Path, settings: Settings, policy_config: Path | None) -> Run:
+        arguments = preview_arguments(program, policy_config)
+        return self._run(self._ready(settings), program, *arguments)
 
-    def _run(self, program: Path, *arguments: str) -> Run:
+    def _run(self, sandbox: Sandbox, program: Path, *arguments: str) -> Run:
         packages = program / ".venv"
         if not packages.exists():
             packages.symlink_to(PACKAGE_ROOT / ".venv")
-        environment = self._sandbox.environment()
-        binary = str(self._sandbox.paths.bin / "pulumi")
+        environment = sandbox.environment()
+        binary = str(sandbox.paths.bin / "pulumi")
         select = [binary, "stack", "select", "--create", "--stack", self._stack]
         selected = subprocess.run(
             [*select, "--non-interactive", "--color=never"],

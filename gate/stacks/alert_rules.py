@@ -73,8 +73,8 @@ def _is_readable(rule: object) -> bool:
     )
 
 
-def check(declarations: Sequence[Rules], promtool: Path | None, place: Place) -> list[Item]:
-    """What is wrong with them; `place` is the stack's file."""
+def check(declarations: Sequence[Rules], place: Place) -> list[Item]:
+    """What is wrong with them, by what is exported; `place` is the stack's file."""
     owners = {_name(rule): each.urn for each in declarations for rule in each.rules}
     found = []
     # All together: a rule may read what another PrometheusRule records.
@@ -92,9 +92,16 @@ def check(declarations: Sequence[Rules], promtool: Path | None, place: Place) ->
             if missing := _missing(rule):
                 words = f"{_name(rule)}: has no {', '.join(missing)}"
                 found.append(_item(each.urn, _name(rule), words, place))
-        if promtool is not None and (refused := _refused_by(promtool, each)):
-            found.append(_item(each.urn, "promtool", refused, place))
     return found
+
+
+def refused_by(promtool: Path, declarations: Sequence[Rules], place: Place) -> list[Item]:
+    """What Prometheus would not load."""
+    return [
+        _item(each.urn, "promtool", refused, place)
+        for each in declarations
+        if each.groups is not None and (refused := _said_by(promtool, each.groups))
+    ]
 
 
 def _name(rule: Mapping[str, Any]) -> str:
@@ -141,12 +148,12 @@ def _item(urn: str, rule: str, message: str, place: Place) -> Item:
     )
 
 
-def _refused_by(promtool: Path, rules: Rules) -> str:
+def _said_by(promtool: Path, groups: Sequence[Group]) -> str:
     """What `promtool check rules` says against them; empty where it takes them."""
     with tempfile.TemporaryDirectory(prefix="moe-check-") as folder:
         file = Path(folder) / "rules.yaml"
         # JSON is YAML.
-        file.write_text(json.dumps({"groups": rules.groups}))
+        file.write_text(json.dumps({"groups": groups}))
         result = subprocess.run(
             [promtool, "check", "rules", file], capture_output=True, text=True, check=False
         )

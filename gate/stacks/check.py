@@ -21,6 +21,7 @@ from stacks.reading import SettingsError
 from stacks.settings import Settings
 
 _LAST_LINES = 6
+_OWN_STATE = "the stack's own state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def check(stack: str, asked: Asked) -> Section:
         found.steps.append(Step("settings", Outcome.ERROR, summary, items))
         return found.section(None)
     found.steps.append(Step("settings", Outcome.PASSED, "the stack's file can work"))
-    with asked.engine.session(stack, settings) as session, _folder() as folder:
+    with asked.engine.session(stack) as session, _folder() as folder:
         before = _base(found, asked, session, folder / "base")
         _preview(found, asked, session, folder / "change", settings)
     found.costs = cost_changes(before, settings)
@@ -85,23 +86,24 @@ def check(stack: str, asked: Asked) -> Section:
 def _base(found: _Findings, asked: Asked, session: Session, folder: Path) -> Settings | None:
     """Bring the base up, for the preview to be a comparison; its settings where they are known."""
     if not asked.engine.works_on_copies:
+        found.base = _OWN_STATE
         return None
-    reason = "no base: everything is shown as new"
+    reason = "no base to compare with: no changes are told"
     if asked.base is not None:
         started_s = time.monotonic()
         asked.tell(f"{found.stack}: up of {asked.base[:12]}, to compare with")
         folder.mkdir()
         git.extract(asked.root, asked.base, folder)
         if not program.stack_file(folder, found.stack).exists():
-            reason = f"{asked.base[:12]} has no stack {found.stack}: everything is new"
+            reason = f"{asked.base[:12]} has no stack {found.stack}: all of it is new"
         else:
             before = _settings_if_readable(folder, found.stack)
             if before is None:
-                reason = f"{asked.base[:12]}: its settings cannot be read; everything is new"
+                reason = f"{asked.base[:12]}: its settings cannot be read"
                 found.steps.append(Step("base", Outcome.SKIPPED, reason))
                 return None
             program.without_account(folder, found.stack)
-            run = session.up(folder)
+            run = session.up(folder, before)
             if run.exit_code == 0:
                 found.base = asked.base[:12]
                 summary = f"{found.base} is up, and is what changes are measured against"
@@ -123,7 +125,7 @@ def _preview(
     else:
         folder = asked.root
     started_s = time.monotonic()
-    run = session.preview(folder, asked.policy_config_file)
+    run = session.preview(folder, settings, asked.policy_config_file)
     took_s = time.monotonic() - started_s
     pack = Pack(levels=asked.policy_config.levels)
     items = events.findings(run.events, pack, settings.waivers, found.place)
@@ -139,11 +141,13 @@ def _preview(
     found.steps.append(_step("policies", items, _counted(items)))
     if not run.events:
         return
-    if found.base or not asked.engine.works_on_copies:
+    if found.base:
         found.changes = events.changes(run.events)
         waits = list(waits_for_gpus(run.events, found.place))
         found.steps.append(_of_changes(found.changes, waits, found.place))
-    found.steps.append(_of_alert_rules(run, asked, found.place))
+    rules = alert_rules.declared(run.events)
+    found.steps.append(_of_alert_rules(rules, found.place))
+    found.steps.append(_of_promtool(rules, asked.promtool, found.place))
 
 
 def _what_went_wrong(run: Run, items: Sequence[Item]) -> str:
@@ -189,14 +193,21 @@ def _blocked(change: Change, place: Place) -> Item:
     )
 
 
-def _of_alert_rules(run: Run, asked: Asked, place: Place) -> Step:
-    rules = alert_rules.declared(run.events)
-    items = alert_rules.check(rules, asked.promtool, place)
-    by = "against what is exported"
-    by += " and by promtool" if asked.promtool else "; promtool is not built here"
+def _of_alert_rules(rules: Sequence[alert_rules.Rules], place: Place) -> Step:
+    count = sum(1 for each in rules for _ in each.rules)
     return _step(
-        "alert rules", items, f"{sum(1 for each in rules for _ in each.rules)} checked {by}"
+        "alert rules",
+        alert_rules.check(rules, place),
+        f"{count} checked against the metrics that are exported",
     )
+
+
+def _of_promtool(rules: Sequence[alert_rules.Rules], promtool: Path | None, place: Place) -> Step:
+    if promtool is None:
+        reason = "promtool is not built here; --promtool builds it, once, in minutes"
+        return Step("promtool", Outcome.SKIPPED, reason)
+    items = alert_rules.refused_by(promtool, rules, place)
+    return _step("promtool", items, f"{len(rules)} PrometheusRules read as Prometheus would")
 
 
 def _step(name: str, items: Sequence[Item], summary: str) -> Step:

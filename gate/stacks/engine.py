@@ -21,10 +21,10 @@ class Run:
 class Session(Protocol):
     """One stack under check; what it creates is gone afterwards."""
 
-    def up(self, program: Path) -> Run:
+    def up(self, program: Path, settings: Settings) -> Run:
         """Bring the stack of `program` up, with no policies: what a change is compared with."""
 
-    def preview(self, program: Path, policy_config: Path | None) -> Run:
+    def preview(self, program: Path, settings: Settings, policy_config: Path | None) -> Run:
         """Preview the stack of `program` with its own policies, configured by a file."""
 
 
@@ -34,7 +34,7 @@ class Engine(Protocol):
     works_on_copies: bool
     """Whether a program is copied first and rid of what needs an account; else it is the tree's."""
 
-    def session(self, stack: str, settings: Settings) -> AbstractContextManager[Session]: ...
+    def session(self, stack: str) -> AbstractContextManager[Session]: ...
 
 
 def preview_arguments(program: Path, policy_config: Path | None) -> list[str]:

@@ -54,9 +54,12 @@ def is_as(root: Path, of: str) -> bool:
 
 
 def extract(root: Path, of: str, folder: Path) -> None:
-    """The files of a commit into `folder`."""
+    """The files of a commit into `folder`; raises GitError."""
     with tarfile.open(fileobj=BytesIO(_git(root, "archive", "--format=tar", of))) as archive:
-        archive.extractall(folder, filter="data")
+        try:
+            archive.extractall(folder, filter="data")
+        except tarfile.FilterError as error:
+            raise GitError(f"base {of}: {error}; no link of a program may leave it") from None
 
 
 def _git(root: Path, *arguments: str) -> bytes:

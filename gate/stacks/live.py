@@ -21,7 +21,7 @@ class LiveEngine:
     works_on_copies = False
 
     @contextmanager
-    def session(self, stack: str, settings: Settings) -> Iterator[Session]:
+    def session(self, stack: str) -> Iterator[Session]:
         binary = shutil.which("pulumi")
         if binary is None:
             raise NoPulumiError("--live: pulumi is not on PATH; install it, or leave --live out")
@@ -33,9 +33,9 @@ class _LiveSession:
         self._binary = binary
         self._stack = stack
 
-    def up(self, program: Path) -> Run:
+    def up(self, program: Path, settings: Settings) -> Run:
         raise NotImplementedError("the state of a live stack is its own")
 
-    def preview(self, program: Path, policy_config: Path | None) -> Run:
+    def preview(self, program: Path, settings: Settings, policy_config: Path | None) -> Run:
         command = [self._binary, *preview_arguments(program, policy_config)]
         return run(command, program, os.environ, stack=self._stack)

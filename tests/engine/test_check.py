@@ -19,6 +19,7 @@ from sandbox.lifecycle import stop
 from sandbox.paths import PACKAGE_ROOT, SandboxPaths
 from sandbox.reporter import SilentReporter
 from tests.engine.conftest import PROGRAM
+from tests.engine.test_engines import ACROSS_NODES
 from tests.engine.test_policies import SMUGGLED_TRANSFORM
 
 POD_OF_AN_UNKNOWN_IMAGE = """
@@ -146,10 +147,27 @@ def test_dev_on_other_nodes_shows_what_is_replaced_and_what_it_costs(tree: Tree)
             assert cost.after_usd_per_hour > cost.before_usd_per_hour
 
 
+def test_what_is_protected_refuses_and_another_kind_of_engine_is_advice(tree: Tree) -> None:
+    def change(config: Any) -> None:
+        config["moe-serving:network"]["cidr_block"] = "10.40.0.0/16"
+        config["moe-serving:gpu_node_group"].update(desired_nodes=2)
+        config["moe-serving:model_server"].update(ACROSS_NODES)
+
+    tree.edit("dev", change)
+    section = tree.check("dev", tree.base)
+    assert section.outcome is Outcome.REFUSED, section.steps
+    changes = _step(section, "changes")
+    protected = {item.resource: item for item in changes.items if item.refuses}
+    assert protected["moe-dev"].rule == "protected-resource"
+    (advice,) = (item for item in changes.items if not item.refuses)
+    assert advice.rule == "engine-kind-changes"
+    assert "LeaderWorkerSet takes the place of a Deployment" in advice.message
+
+
 class _NoEngine:
     works_on_copies = True
 
-    def session(self, stack: str, settings: Any) -> Any:
+    def session(self, stack: str) -> Any:
         raise AssertionError("no engine was to be started")
 
 
