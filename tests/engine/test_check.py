@@ -37,10 +37,17 @@ class Tree:
 
     root: Path
     engine: Engine
-    base: str
+    base: str = ""
 
     def check(self, stack: str, base: str | None = None) -> Section:
         return check(stack, Asked(self.root, self.engine, base))
+
+    def commit(self, message: str) -> str:
+        """All of the tree; its hash."""
+        author = ("-c", "user.name=a", "-c", "user.email=a@b")
+        _git(self.root, "add", "--all")
+        _git(self.root, *author, "commit", "--quiet", "--message", message)
+        return _git(self.root, "rev-parse", "HEAD").strip()
 
     def edit(self, stack: str, change: Callable[[Any], None]) -> None:
         path = self.root / "stacks" / f"Pulumi.{stack}.yaml"
@@ -69,13 +76,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((PACKAGE_ROOT / name).read_bytes())
     _git(root, "init", "--quiet")
-    _git(root, "add", "--all")
-    author = ("-c", "user.name=a", "-c", "user.email=a@b")
-    _git(root, *author, "commit", "--quiet", "--message", "The program as it is")
     paths = SandboxPaths(tmp_path_factory.mktemp("sandbox"))
     try:
-        base = _git(root, "rev-parse", "HEAD").strip()
-        yield Tree(root, SandboxEngine(paths, SilentReporter()), base)
+        tree = Tree(root, SandboxEngine(paths, SilentReporter()))
+        tree.base = tree.commit("The program as it is")
+        yield tree
     finally:
         stop(purge=True, reporter=SilentReporter(), paths=paths)
 
@@ -83,7 +88,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
 @pytest.fixture
 def tree(repository: Tree) -> Iterator[Tree]:
     yield repository
-    _git(repository.root, "checkout", "--quiet", ".")
+    _git(repository.root, "reset", "--quiet", "--hard", repository.base)
 
 
 def test_a_bad_setting_is_told_with_its_line_and_starts_no_engine(tree: Tree) -> None:
@@ -148,17 +153,21 @@ def test_dev_on_other_nodes_shows_what_is_replaced_and_what_it_costs(tree: Tree)
 
 
 def test_what_is_protected_refuses_and_another_kind_of_engine_is_advice(tree: Tree) -> None:
+    weights = "moe-serving:model_weights"
+    tree.edit("dev", lambda config: config.update({weights: {"kind": "s3"}}))
+    before = tree.commit("Weights in a bucket, which is protected")
+
     def change(config: Any) -> None:
-        config["moe-serving:network"]["cidr_block"] = "10.40.0.0/16"
-        config["moe-serving:gpu_node_group"].update(desired_nodes=2)
+        config[weights] = {"kind": "instance_store"}
         config["moe-serving:model_server"].update(ACROSS_NODES)
 
     tree.edit("dev", change)
-    section = tree.check("dev", tree.base)
+    section = tree.check("dev", before)
     assert section.outcome is Outcome.REFUSED, section.steps
     changes = _step(section, "changes")
     protected = {item.resource: item for item in changes.items if item.refuses}
-    assert protected["moe-dev"].rule == "protected-resource"
+    assert {item.rule for item in protected.values()} == {"protected-resource"}
+    assert any(":s3/bucket:Bucket::" in item.urn for item in protected.values())
     (advice,) = (item for item in changes.items if not item.refuses)
     assert advice.rule == "engine-kind-changes"
     assert "LeaderWorkerSet takes the place of a Deployment" in advice.message

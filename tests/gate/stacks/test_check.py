@@ -20,6 +20,7 @@ from tests.gate.stacks.recorded import JUDGED, REFUSED_AT_THE_END, diagnostic, p
 PINNED = "kubernetes-container-image-pinned"
 REFUSAL = policy(PINNED, urn("kubernetes:apps/v1:Deployment", "server"), "found a tag")
 VPC = "aws:ec2/vpc:Vpc"
+CAME_UP = Run(0, (), "")
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Recorded:
     """An engine that answers with what was recorded, and notes what it was given to run."""
 
     preview_run: Run
-    up_run: Run = Run(0, (), "")
+    up_run: Run = CAME_UP
     works_on_copies: bool = True
     stack_files: list[str] = field(default_factory=list)
 
