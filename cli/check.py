@@ -2,11 +2,8 @@
 
 import typer
 
-from cli import check_manifests, exit_codes
+from cli import check_manifests, check_stack
 
-app = typer.Typer(
-    help="Judge a change before it is merged: what a policy refuses, and what nobody could check.",
-    epilog=exit_codes.EXPLANATION,
-    no_args_is_help=True,
-)
+app = typer.Typer()
+app.callback(invoke_without_command=True, epilog=check_stack.EPILOG)(check_stack.stacks)
 app.command("manifests", epilog=check_manifests.EPILOG)(check_manifests.manifests)

@@ -20,8 +20,8 @@ from gate.policy_config import read as read_policy_config
 from gate.report import Report
 from gate.waivers_file import WaiversError
 from gate.waivers_file import read as read_waivers
-from policies.analyzer import VERSION
 from policies.pack import listed
+from policies.version import pack_version
 
 EPILOG = (
     "Example: helm template serving ./chart | .venv/bin/moe check manifests -"
@@ -88,7 +88,7 @@ def manifests(
             objects = read(documents(paths, sys.stdin.buffer, Limits(max_mib, max_documents)))
         except (ManifestError, PolicyConfigError, WaiversError) as error:
             raise CommandError(str(error)) from None
-        report = Report([check(objects, asked)], VERSION)
+        report = Report([check(objects, asked)], pack_version())
         outlet.tell(report)
         if not objects.found:
             raise typer.Exit(exit_codes.NOTHING_TO_DO)

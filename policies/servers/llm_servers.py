@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from policies.kubernetes.workloads import Container, containers
-from policies.review import Resource, Review
+from policies.memo import once
+from policies.review import Resource, Review, noted_once
 from policies.servers.accelerators import is_for_other_hardware
 from policies.servers.command_lines import started_server
 from policies.servers.deepspeed_mii_flags import MiiFlags
@@ -28,6 +29,7 @@ _FLAGS: Mapping[Engine, type[ServerFlags]] = MappingProxyType(
 )
 
 
+@noted_once
 def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, ServerFlags]]:
     """Each LLM server of `subject`; one whose flags cannot be read is noted and left out."""
     for container in containers(review, subject):
@@ -38,6 +40,7 @@ def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, 
             yield container, flags
 
 
+@once
 def server_flags(container: Container) -> ServerFlags | None:
     """Flags of the server that `container` starts; None where it starts none, or not for GPUs."""
     started = started_server(container.fields, container.pod.variables)
