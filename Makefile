@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MOE := .venv/bin/moe
 
-.PHONY: help up status down test lint
+.PHONY: help up status down check test lint
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,13 @@ status: .venv/.synced ## what runs in the sandbox
 
 down: .venv/.synced ## remove the sandbox
 	@$(MOE) sandbox down || [ $$? -eq 3 ]
+
+# STACK, BASE, REPORTS, PROMTOOL and GITHUB_SUMMARY: docs/how-to/pull-request-gate.md
+check: .venv/.synced ## judge a change before it is merged
+	$(if $(REPORTS),@mkdir -p $(REPORTS))
+	@$(MOE) check $(if $(STACK),$(addprefix --stack ,$(STACK)),--all) $(if $(BASE),--base $(BASE)) \
+		$(if $(REPORTS),$(addprefix --output $(REPORTS)/check,.json .md .sarif .xml)) \
+		$(if $(filter-out 0,$(PROMTOOL)),--promtool) $(if $(GITHUB_SUMMARY),--github-summary)
 
 lint: .venv/.synced ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .

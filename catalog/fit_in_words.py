@@ -1,6 +1,6 @@
 """What settings and policies say of a model that does not fit."""
 
-from catalog.memory_fit import MemoryFit, what_would_fit
+from catalog.memory_fit import MOST_NODES_ADVISED, MemoryFit, what_would_fit
 
 
 def shares(fit: MemoryFit) -> str:
@@ -11,6 +11,9 @@ def shares(fit: MemoryFit) -> str:
     )
 
 
-def fixes(fit: MemoryFit, gpu_memory_utilization: float) -> str:
+def fixes(
+    fit: MemoryFit, gpu_memory_utilization: float, *, most_nodes: int = MOST_NODES_ADVISED
+) -> str:
     """Each of them would make it fit."""
-    return "; or ".join(what_would_fit(fit, gpu_memory_utilization)) or "nothing in the catalogue"
+    found = what_would_fit(fit, gpu_memory_utilization, most_nodes=most_nodes)
+    return "; or ".join(found) or "nothing in the catalogue"

@@ -40,7 +40,7 @@ MAX_GPU_MEMORY_UTILIZATION = 0.95
 
 DEFAULT_MIN_SEQUENCES = 8
 
-_MOST_NODES_ADVISED = 4
+MOST_NODES_ADVISED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def memory_fit(
     `max_num_batched_tokens` and `max_num_seqs` are vLLM's flags: what a step takes at most.
     """
     step = Step(max_num_batched_tokens, max_num_seqs)
-    visible_gib = instance_type.gpu_memory_gib * (1 - assumptions.driver_reserved_fraction)
+    visible = visible_gib(instance_type, assumptions)
     stages = [
         MemoryFit(
             model=model,
@@ -117,7 +117,7 @@ def memory_fit(
             max_model_len=max_model_len,
             min_sequences=min_sequences,
             step=step,
-            budget_gib=visible_gib * gpu_memory_utilization,
+            budget_gib=visible * gpu_memory_utilization,
             weights_gib=gpu_weights.stage_weights_gib(model, layout, stage),
             overhead_gib=overhead_gib(model, layout, stage, step, assumptions),
             kv_bytes_per_token=gpu_weights.kv_bytes_per_token(
@@ -129,6 +129,11 @@ def memory_fit(
         )
     ]
     return min(stages, key=lambda stage: stage.kv_cache_gib / stage.kv_bytes_per_token)
+
+
+def visible_gib(instance_type: GpuInstanceType, assumptions: Assumptions = ASSUMPTIONS) -> float:
+    """What CUDA shows of one GPU's memory."""
+    return instance_type.gpu_memory_gib * (1 - assumptions.driver_reserved_fraction)
 
 
 def weights_gib(model: Model) -> float:
@@ -179,11 +184,13 @@ def fits_by_layout(
     inside = [fit(each) for each in layouts_in_one_node(model, instance_type)]
     if any(each.fits for each in inside):
         return inside
-    across = layouts_across_nodes(model, instance_type, most_nodes=_MOST_NODES_ADVISED)
+    across = layouts_across_nodes(model, instance_type, most_nodes=MOST_NODES_ADVISED)
     return inside + [fit(each) for each in across]
 
 
-def what_would_fit(fit: MemoryFit, gpu_memory_utilization: float) -> list[str]:
+def what_would_fit(
+    fit: MemoryFit, gpu_memory_utilization: float, *, most_nodes: int = MOST_NODES_ADVISED
+) -> list[str]:
     """Single changes that make `fit` a fit, as sentences for an error message."""
     fixes = []
     longest = fit.kv_tokens_per_rank // fit.min_sequences_per_rank // 1024 * 1024
@@ -192,7 +199,7 @@ def what_would_fit(fit: MemoryFit, gpu_memory_utilization: float) -> list[str]:
     for candidate in INSTANCE_TYPES.values():
         layouts = layouts_in_one_node(fit.model, candidate)
         if candidate is fit.instance_type:
-            layouts += layouts_across_nodes(fit.model, candidate, most_nodes=_MOST_NODES_ADVISED)
+            layouts += layouts_across_nodes(fit.model, candidate, most_nodes=most_nodes)
         for layout in layouts:
             if (candidate, layout) == (fit.instance_type, fit.layout):
                 continue

@@ -5,8 +5,9 @@ these too, but only when a pod starts (0.33: config/model.py, config/parallel.py
 layers/fused_moe/layer.py), on nodes that are paid for by then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from catalog.models import Model
 
@@ -58,12 +59,27 @@ class Refusal:
     allowed: str
 
 
-def refusals(model: Model, layout: ParallelLayout) -> Iterator[Refusal]:
-    """Why vLLM could not start `model` in this layout; nothing where it could."""
-    size, whole_experts = layout.tensor_parallel_size, layout.expert_parallel
-    if broken := next(_cut_through(model, size, whole_experts), None):
-        sizes = (1, 2, 4, 8)
-        even = [str(n) for n in sizes if not any(_cut_through(model, n, whole_experts))]
+def refusals(
+    model: Model,
+    layout: ParallelLayout,
+    *,
+    balanced: Collection[str] | None = BALANCED_ARCHITECTURES,
+    replicates_kv_heads: bool = True,
+) -> Iterator[Refusal]:
+    """Why vLLM could not start `model` in this layout; nothing where it could.
+
+    Other engines cut alike. `balanced` are architectures whose experts the engine has to be able
+    to balance, None for an engine that deals out any.
+    """
+    size = layout.tensor_parallel_size
+    cut_through = partial(
+        _cut_through,
+        model,
+        whole_experts=layout.expert_parallel,
+        replicates_kv_heads=replicates_kv_heads,
+    )
+    if broken := next(cut_through(size), None):
+        even = [str(n) for n in (1, 2, 4, 8) if not any(cut_through(n))]
         yield Refusal(
             "tensor_parallel_size",
             size,
@@ -76,10 +92,12 @@ def refusals(model: Model, layout: ParallelLayout) -> Iterator[Refusal]:
             f"up to {model.layers}, the layers of {model.name}",
         )
     if layout.expert_parallel:
-        yield from _expert_refusals(model, layout)
+        yield from _expert_refusals(model, layout, balanced)
 
 
-def _cut_through(model: Model, ranks: int, whole_experts: bool) -> Iterator[str]:
+def _cut_through(
+    model: Model, ranks: int, *, whole_experts: bool, replicates_kv_heads: bool
+) -> Iterator[str]:
     """What `ranks` tensor parallel ranks cannot share evenly.
 
     Key and value heads are replicated past their number; a group of quantised weights that
@@ -88,7 +106,9 @@ def _cut_through(model: Model, ranks: int, whole_experts: bool) -> Iterator[str]
     if model.attention_heads % ranks:
         yield f"the {model.attention_heads} attention heads"
     kv_heads = model.kv_heads
-    if max(kv_heads, ranks) % min(kv_heads, ranks):
+    if not replicates_kv_heads and kv_heads % ranks:
+        yield f"the {kv_heads} key and value heads"
+    elif max(kv_heads, ranks) % min(kv_heads, ranks):
         yield f"the {kv_heads} key and value heads, or are a multiple of them,"
     widths = {"query width": model.attention_heads * model.head_dim}
     if not whole_experts:
@@ -101,11 +121,13 @@ def _cut_through(model: Model, ranks: int, whole_experts: bool) -> Iterator[str]
             yield f"the {what} {width}{f' in groups of {group}' if group > 1 else ''}"
 
 
-def _expert_refusals(model: Model, layout: ParallelLayout) -> Iterator[Refusal]:
+def _expert_refusals(
+    model: Model, layout: ParallelLayout, balanced: Collection[str] | None
+) -> Iterator[Refusal]:
     if not model.is_moe:
         yield Refusal("expert_parallel", "on", f"none: {model.name} has no experts")
         return
-    if model.architecture not in BALANCED_ARCHITECTURES:
+    if balanced is not None and model.architecture not in balanced:
         yield Refusal(
             "expert_parallel",
             "on",

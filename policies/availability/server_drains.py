@@ -2,7 +2,8 @@
 
 Endpoints forget a pod some seconds after it is told to end: a preStop hook waits for them. vLLM
 then aborts what runs, unless --shutdown-timeout lets it finish (vllm#24885), and Kubernetes
-kills what takes longer than the grace period. A headless vLLM ends at once (cli/serve.py,
+kills what takes longer than the grace period. TGI goes on for up to 90 seconds, Triton for
+--exit-timeout-secs, SGLang as long as it is let. A headless vLLM ends at once (cli/serve.py,
 `run_headless`), and ends what its leader still drains. A rollout that starts the new pod first
 waits for ever where the old one holds the GPUs (LLMKube#192, airunway#400).
 """
@@ -96,7 +97,7 @@ def _check_prestop(
         return
     for leading, of_leader in servers:
         if leading.pod.role == "leader" and leading.pod.workload is container.pod.workload:
-            least = (prestop_s(leading) or Decimal(0)) + _drain_s(of_leader)
+            least = (prestop_s(leading) or Decimal(0)) + of_leader.drain_s()
             if seconds < least:
                 review.refuse(
                     container.place,
@@ -123,7 +124,7 @@ def _check_grace(review: Review, container: Container, flags: ServerFlags) -> No
     given = child(container.pod.spec, "terminationGracePeriodSeconds")
     if given is None and container.partial:
         return
-    least = (prestop_s(container) or Decimal(0)) + _drain_s(flags)
+    least = (prestop_s(container) or Decimal(0)) + flags.drain_s()
     if grace_s(container.pod) <= least:
         review.refuse(
             container.place,
@@ -131,13 +132,6 @@ def _check_grace(review: Review, container: Container, flags: ServerFlags) -> No
             allowed=f"more than {_whole(least)}, which its preStop hook and draining take",
             fix=f"set terminationGracePeriodSeconds of the pod to {_whole(least + 30)}",
         )
-
-
-def _drain_s(flags: ServerFlags) -> Decimal:
-    """How long it goes on after SIGTERM; vLLM's default is not at all."""
-    if not isinstance(flags, VllmFlags) or flags.is_headless():
-        return Decimal(0)
-    return Decimal(flags.whole_number(SHUTDOWN_TIMEOUT, 0, least=0))
 
 
 def _is_headless(flags: ServerFlags) -> bool:
@@ -186,8 +180,8 @@ POLICY = StackValidationPolicy(
     " for disruptions, and a rollout that ends the old pod first.",
     validate=of_stack(_check),
     severity=Severity.HIGH,
-    tags=["deepspeed-mii", "gpu", "kubernetes", "rollout", "vllm"],
-    remediation_steps=f"Set lifecycle.preStop.sleep, --{SHUTDOWN_TIMEOUT} and a"
+    tags=["gpu", "kubernetes", "rollout", "sglang", "tensorrt-llm", "tgi", "triton", "vllm"],
+    remediation_steps=f"Set lifecycle.preStop.sleep, --{SHUTDOWN_TIMEOUT} of vLLM and a"
     " terminationGracePeriodSeconds above their sum; maxSurge 0 or strategy Recreate; declare a"
     " PodDisruptionBudget.",
     url="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",

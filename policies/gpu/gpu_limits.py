@@ -1,8 +1,9 @@
 """An LLM server asks for exactly the GPUs that its processes take.
 
-With fewer, vLLM fails while it starts; with more, GPUs of scarce nodes idle.
-vLLM takes tensor parallel size x data parallel ranks x pipeline stages of its pod
-(vllm/config/parallel.py, local_world_size).
+With fewer, it fails while it starts; with more, GPUs of scarce nodes idle. vLLM takes tensor
+parallel size x data parallel ranks x pipeline stages of its pod (vllm/config/parallel.py,
+local_world_size); how others count is in `policies/servers`. One that takes all GPUs that it is
+shown, such as TGI without a number of shards, only needs a limit.
 """
 
 from pulumi_policy import ResourceValidationPolicy, Severity
@@ -29,7 +30,7 @@ def _check_limit(review: Review, container: Container, flags: ServerFlags) -> No
     if limit is None and container.partial:
         return
     try:
-        needed = flags.gpus_of_pod()
+        needed = None if flags.takes_all_gpus() else flags.gpus_of_pod()
     except UnreadableError as error:
         review.refuse(
             container.place,
@@ -74,7 +75,7 @@ POLICY = ResourceValidationPolicy(
     " and the number of GPUs that its processes take.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["deepspeed-mii", "gpu", "kubernetes", "vllm"],
+    tags=["deepspeed-mii", "gpu", "kubernetes", "sglang", "tensorrt-llm", "tgi", "triton", "vllm"],
     remediation_steps=f"Set resources.limits[{GPU_RESOURCE}] to the tensor parallel size"
     " (times data parallel ranks and pipeline stages in the pod), and requests to the same.",
     url="https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",

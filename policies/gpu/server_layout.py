@@ -1,18 +1,15 @@
-"""The GPUs of an engine are cut in a way that vLLM can make of its model, and so are its steps.
+"""The GPUs of an engine are cut in a way that it can make of its model, and so are its steps.
 
-What it can is `catalog.parallel_layout`'s, which the settings ask too. vLLM itself refuses
+What it can is `catalog.parallel_layout`'s, which the settings ask too. Engines themselves refuse
 these when a pod starts, on nodes that are paid for by then; only an unbalanced set of experts
-it would serve, at the pace of the rank with the hot one.
+vLLM would serve, at the pace of the rank with the hot one.
 """
-
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from pulumi_policy import ResourceValidationPolicy, Severity
 
 from catalog import batch_size
 from catalog.models import Model
-from catalog.parallel_layout import Refusal, refusals
+from catalog.parallel_layout import Refusal
 from policies.review import Config, Place, Resource, Review, UnreadableError, of_resource
 from policies.servers.llm_servers import llm_servers
 from policies.servers.server_flags import ServerFlags
@@ -22,20 +19,11 @@ from policies.servers.vllm_flags import (
     EXPERT_PARALLEL,
     MAX_NUM_BATCHED_TOKENS_FLAG,
     MAX_NUM_SEQS_FLAG,
-    PIPELINE_PARALLEL,
     REDUNDANT_EXPERTS,
     VllmFlags,
 )
 
 _REDUNDANT = f"{EPLB_CONFIG}.{REDUNDANT_EXPERTS}"
-_FLAGS: Mapping[str, str] = MappingProxyType(
-    {
-        "pipeline_parallel_size": PIPELINE_PARALLEL,
-        "expert_parallel": EXPERT_PARALLEL,
-        "redundant_experts": _REDUNDANT,
-    }
-)
-"""Which flag of vLLM a parameter of a layout is; tensor_parallel_size has another in MII."""
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
@@ -95,16 +83,20 @@ def _check_batch(review: Review, place: Place, flags: VllmFlags) -> None:
 
 
 def _check_layout(review: Review, place: Place, flags: ServerFlags, model: Model) -> None:
-    layout = flags.layout()
-    if isinstance(flags, VllmFlags) and not flags.is_catalogued_layout():
+    if not flags.is_catalogued_layout():
         review.could_not_check(
-            place, f"how {model.name} is cut: the catalogue knows no context parallelism"
+            place,
+            f"how {model.name} is cut: the catalogue knows no context parallelism, and experts"
+            " and attention that are cut over all tensor parallel ranks alone",
         )
         return
-    for refusal in refusals(model, layout):
-        flag = _FLAGS.get(refusal.parameter, flags.tensor_parallel)
+    for refusal in flags.refusals(model):
+        flag = flags.layout_flags[refusal.parameter]
         review.refuse(
-            place, found=_found(flag, refusal), allowed=refusal.allowed, fix=_fix(flag, refusal)
+            place,
+            found=_found(flag, refusal),
+            allowed=refusal.allowed,
+            fix=_fix(flags, flag, refusal),
         )
 
 
@@ -112,12 +104,13 @@ def _found(flag: str, refusal: Refusal) -> str:
     return f"--{flag}" if refusal.parameter == "expert_parallel" else f"--{flag} {refusal.value}"
 
 
-def _fix(flag: str, refusal: Refusal) -> str:
+def _fix(flags: ServerFlags, flag: str, refusal: Refusal) -> str:
+    balancer = f", with --{EPLB}" if isinstance(flags, VllmFlags) else ""
     match refusal.parameter:
         case "expert_parallel":
-            return f"leave --{flag} out, with --{EPLB}"
+            return f"leave --{flag} out{balancer}"
         case "redundant_experts":
-            return f"set --{flag} to one of them, with --{EPLB}"
+            return f"set --{flag} to one of them{balancer}"
         case _:
             return f"set --{flag} so"
 
@@ -125,11 +118,11 @@ def _fix(flag: str, refusal: Refusal) -> str:
 POLICY = ResourceValidationPolicy(
     name="kubernetes-llm-server-layout",
     display_name="The model can be cut over its GPUs",
-    description="Tensor, pipeline and expert parallel sizes of a served model are ones that vLLM"
-    " starts with, and experts that are dealt out are balanced.",
+    description="Tensor, pipeline and expert parallel sizes of a served model are ones that its"
+    " engine starts with, and experts that vLLM deals out are balanced.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["deepspeed-mii", "gpu", "kubernetes", "moe", "vllm"],
+    tags=["deepspeed-mii", "gpu", "kubernetes", "moe", "sglang", "tensorrt-llm", "tgi", "vllm"],
     remediation_steps="Choose a tensor parallel size that divides the attention heads, no more"
     f" stages than layers, and --{EXPERT_PARALLEL} with --{EPLB} only for models that EPLB"
     " balances, with experts and copies that divide by the ranks.",

@@ -1,8 +1,8 @@
 """How the pods of one engine in a LeaderWorkerSet have to agree.
 
-vLLM starts the same command in each pod: the leader's has the API server, the others are
-headless and wait for it (docs/deployment/frameworks/lws.md). Where they disagree, the group
-waits for processes that never come, on nodes that are paid for.
+An engine has as many pods as its group. vLLM starts the same command in each: the leader's has
+the API server, the others are headless and wait for it (docs/deployment/frameworks/lws.md). Where
+they disagree, the group waits for processes that never come, on nodes that are paid for.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from policies.kubernetes.workloads import Container, Pod
 from policies.quantities import quantity
 from policies.reading import child, shown
 from policies.review import Place, Review, UnreadableError
+from policies.servers.server_flags import ServerFlags
 from policies.servers.vllm_flags import (
     DATA_PARALLEL,
     EXPERT_PARALLEL,
@@ -25,7 +26,8 @@ from policies.servers.vllm_flags import (
 _RECREATES = ("RecreateGroupOnPodRestart", "RecreateGroupAfterStart")
 _SAME = (TENSOR_PARALLEL, PIPELINE_PARALLEL, DATA_PARALLEL, EXPERT_PARALLEL, NODES)
 
-Server = tuple[Container, VllmFlags]
+Server = tuple[Container, ServerFlags]
+_VllmServer = tuple[Container, VllmFlags]
 
 
 def is_group_of_several(pod: Pod) -> bool:
@@ -46,7 +48,12 @@ def check_group(review: Review, place: Place, servers: Sequence[Server]) -> None
     with review.reading(place):
         if is_group_of_several(pod):
             _check_restart(review, place, pod)
-            _check_roles(review, place, pod, leaders, workers)
+            if len(_vllm(in_groups)) == len(in_groups):
+                _check_roles(review, place, pod, _vllm(leaders), _vllm(workers))
+
+
+def _vllm(servers: Sequence[Server]) -> list[_VllmServer]:
+    return [(container, flags) for container, flags in servers if isinstance(flags, VllmFlags)]
 
 
 def _size(pod: Pod) -> int:
@@ -58,7 +65,7 @@ def _size(pod: Pod) -> int:
     return int(number)
 
 
-def _check_size(review: Review, container: Container, flags: VllmFlags) -> None:
+def _check_size(review: Review, container: Container, flags: ServerFlags) -> None:
     size, needed = _size(container.pod), flags.pods_of_engine()
     if needed is not None and needed != size:
         review.refuse(
@@ -82,7 +89,11 @@ def _check_restart(review: Review, place: Place, pod: Pod) -> None:
 
 
 def _check_roles(
-    review: Review, place: Place, pod: Pod, leaders: Sequence[Server], workers: Sequence[Server]
+    review: Review,
+    place: Place,
+    pod: Pod,
+    leaders: Sequence[_VllmServer],
+    workers: Sequence[_VllmServer],
 ) -> None:
     if pod.group("leaderTemplate") is None:
         if not pod.partial:
@@ -129,7 +140,7 @@ def _check_worker(review: Review, container: Container, flags: VllmFlags) -> Non
         )
 
 
-def _check_alike(review: Review, leader: Server, worker: Server) -> None:
+def _check_alike(review: Review, leader: _VllmServer, worker: _VllmServer) -> None:
     (leading, of_leader), (working, of_worker) = leader, worker
     for flag in _SAME:
         found, expected = of_worker.visible(flag), of_leader.visible(flag)

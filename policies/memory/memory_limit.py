@@ -99,7 +99,7 @@ POLICY = ResourceValidationPolicy(
     " and holds what loading its model takes.",
     validate=of_resource(_check),
     severity=Severity.HIGH,
-    tags=["kubernetes", "memory", "vllm"],
+    tags=["kubernetes", "memory", "sglang", "tensorrt-llm", "tgi", "triton", "vllm"],
     remediation_steps="Set requests.memory and limits.memory to the same quantity, at least the"
     " weights of the model plus its memory-backed volumes plus 4 GiB a GPU.",
     url="https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",

@@ -1,29 +1,25 @@
 """A model fits in the GPU memory of every node that its server may land on.
 
 The formula is `catalog.memory_fit`, the one that the settings ask; this policy
-sees what was really declared, whatever the settings said.
+sees what was really declared, whatever the settings said. Activations of other engines than vLLM
+are taken to be vLLM's, which nobody has compared.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from pulumi_policy import PolicyConfigSchema, PolicyResource, Severity, StackValidationPolicy
 
 from catalog import fit_in_words, sequence_length
-from catalog.memory_fit import (
-    DEFAULT_GPU_MEMORY_UTILIZATION,
-    DEFAULT_MIN_SEQUENCES,
-    MemoryFit,
-    memory_fit,
-)
+from catalog.instance_types import GpuInstanceType
+from catalog.memory_fit import DEFAULT_MIN_SEQUENCES, MemoryFit, memory_fit
 from catalog.models import Model
-from catalog.parallel_layout import refusals
 from policies.kubernetes.node_selection import gpu_nodes
 from policies.kubernetes.workloads import Container
-from policies.reading import shown
 from policies.review import Config, Place, Review, UnreadableError, of_stack, resource
 from policies.servers.llm_servers import llm_servers
 from policies.servers.server_flags import ServerFlags
-from policies.servers.vllm_flags import GPU_MEMORY_UTILIZATION, MAX_MODEL_LEN, VllmFlags
+from policies.servers.vllm_flags import MAX_MODEL_LEN
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
@@ -46,17 +42,14 @@ def _check_server(
     max_model_len = _max_model_len(review, container.place, flags, model)
     if max_model_len is None:
         return
-    if not _formula_holds(flags, model):
+    if not (flags.is_catalogued_layout() and flags.weights_as_catalogued(model)):
         review.could_not_check(
             container.place,
             f"whether {model.name} fits: the formula is for weights as the catalogue has them, and"
             " for tensor, pipeline, data and expert parallelism",
         )
         return
-    layout = flags.layout()
-    step = flags.step()
-    utilization = _utilization(flags)
-    if any(refusals(model, layout)):
+    if any(flags.refusals(model)):
         # The policy about layouts says which of its sizes cannot be.
         return
     nodes = list(gpu_nodes(review, container.pod.spec, resources))
@@ -64,19 +57,35 @@ def _check_server(
         review.could_not_check(
             container.place, f"whether {model.name} fits: the stack has no GPU nodes for it"
         )
+    types = {node.name: node for node, _ in nodes}.values()
+    fits = {node.name: _fit(flags, model, node, max_model_len, sequences) for node in types}
     for node, group in nodes:
-        fit = memory_fit(
-            model,
-            node,
-            layout,
-            max_model_len=max_model_len,
-            gpu_memory_utilization=utilization,
-            min_sequences=sequences,
-            max_num_batched_tokens=step.max_num_batched_tokens,
-            max_num_seqs=step.max_num_seqs,
-        )
+        fit, utilization = fits[node.name]
         if not fit.fits:
-            _refuse(review, container.place, fit, group, utilization)
+            _refuse(review, container.place, flags, fit, group, utilization)
+
+
+def _fit(
+    flags: ServerFlags, model: Model, node: GpuInstanceType, max_model_len: int, sequences: int
+) -> tuple[MemoryFit, float]:
+    """The fit on `node`, and the share of a GPU that it is for."""
+    step = flags.step()
+    fit_at = partial(
+        memory_fit,
+        model,
+        node,
+        flags.layout(),
+        max_model_len=max_model_len,
+        min_sequences=sequences,
+        max_num_batched_tokens=step.max_num_batched_tokens,
+        max_num_seqs=step.max_num_seqs,
+    )
+    whole = fit_at(gpu_memory_utilization=1)
+    utilization = flags.utilization(
+        weights_ratio=whole.weights_gib / whole.budget_gib,
+        overhead_ratio=whole.overhead_gib / whole.budget_gib,
+    )
+    return fit_at(gpu_memory_utilization=utilization), utilization
 
 
 def _max_model_len(review: Review, place: Place, flags: ServerFlags, model: Model) -> int | None:
@@ -102,36 +111,32 @@ def _max_model_len(review: Review, place: Place, flags: ServerFlags, model: Mode
     return length
 
 
-def _formula_holds(flags: ServerFlags, model: Model) -> bool:
-    if isinstance(flags, VllmFlags) and not flags.is_catalogued_layout():
-        return False
-    return flags.weights_as_catalogued(model)
-
-
 def _refuse(
-    review: Review, place: Place, fit: MemoryFit, group: PolicyResource, utilization: float
+    review: Review,
+    place: Place,
+    flags: ServerFlags,
+    fit: MemoryFit,
+    group: PolicyResource,
+    utilization: float,
 ) -> None:
     review.refuse(
         place,
         found=f"{fit.model.name} on {fit.instance_type.name} of node group"
         f' "{group.name}" with {fit.layout}, which needs {fit.needed_gib:.1f} GiB a GPU'
         f" ({fit_in_words.shares(fit)})",
-        allowed=f"{fit.budget_gib:.1f} GiB a GPU, at utilisation {utilization:g}",
-        fix=fit_in_words.fixes(fit, utilization),
+        allowed=f"{fit.budget_gib:.1f} GiB a GPU, at {_share_in_words(flags, utilization)}",
+        fix=fit_in_words.fixes(fit, utilization, most_nodes=flags.most_nodes),
     )
 
 
-def _utilization(flags: ServerFlags) -> float:
-    text = flags.text(GPU_MEMORY_UTILIZATION)
-    if text is None:
-        return DEFAULT_GPU_MEMORY_UTILIZATION
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise UnreadableError(f"--{GPU_MEMORY_UTILIZATION} {shown(text)} is no share of a GPU")
-    return share
+def _share_in_words(flags: ServerFlags, utilization: float) -> str:
+    share = flags.memory_share
+    if share is None or (share.covers == "everything" and share.kv_ratio == 1):
+        return f"utilisation {utilization:g}"
+    given = flags.share()
+    if given is None:
+        return f"most of its memory, where {flags.engine} chooses --{share.flag} itself"
+    return f"--{share.flag} {given:g}"
 
 
 POLICY = StackValidationPolicy(
@@ -141,7 +146,7 @@ POLICY = StackValidationPolicy(
     " of the GPUs that its server may land on.",
     validate=of_stack(_check),
     severity=Severity.HIGH,
-    tags=["eks", "gpu", "kubernetes", "memory", "vllm"],
+    tags=["eks", "gpu", "kubernetes", "memory", "sglang", "tensorrt-llm", "tgi", "vllm"],
     remediation_steps="Choose more GPUs, an instance type with larger ones, a smaller"
     f" --{MAX_MODEL_LEN}, or another model; the message says which would fit.",
     url="https://docs.vllm.ai/en/latest/configuration/conserving_memory/",

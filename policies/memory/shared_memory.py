@@ -1,9 +1,9 @@
 """The processes of an LLM server share memory through a /dev/shm that is large enough.
 
-A container gets 64 MiB there. NCCL and vLLM's own queues between the workers of one
-server need more, and end it with a bus error or "No space left on device"
-(vllm#1710). The kernel counts the volume as the container's memory, so it has to be
-smaller than that.
+A container gets 64 MiB there. NCCL and an engine's own queues between the workers of one
+server need more, and end it with a bus error or "No space left on device" (vllm#1710; TGI's
+README, "A note on Shared Memory"). The kernel counts the volume as the container's memory, so
+it has to be smaller than that.
 
 A server that has none gets one. What that takes of its memory limit is for `memory_limit` to
 judge, which counts the volume like any other and refuses a limit that is now too small.
@@ -144,10 +144,20 @@ POLICY = ResourceValidationPolicy(
     description="An LLM server of several GPUs mounts a volume in memory at /dev/shm, large enough"
     " for NCCL and smaller than its memory limit.",
     validate=of_resource(_check),
-    remediate=remedy.of_workload(_mend),
+    remediate=remedy.of_resource(_mend),
     enforcement_level=EnforcementLevel.REMEDIATE,
     severity=Severity.HIGH,
-    tags=["gpu", "kubernetes", "memory", "remediated", "vllm"],
+    tags=[
+        "gpu",
+        "kubernetes",
+        "memory",
+        "remediated",
+        "sglang",
+        "tensorrt-llm",
+        "tgi",
+        "triton",
+        "vllm",
+    ],
     remediation_steps=f"{_FIX[0].upper()}{_FIX[1:]}.",
     url="https://docs.vllm.ai/en/latest/deployment/k8s/",
 )

@@ -20,30 +20,32 @@ from policies.kubernetes.workloads import Container
 from policies.quantities import quantity
 from policies.reading import child, elements, known, shown
 from policies.review import Config, Review, of_stack, resource
-from policies.servers.llm_servers import vllm_servers
+from policies.servers.llm_servers import llm_servers
+from policies.servers.server_flags import ServerFlags
+from policies.servers.vllm_flags import VllmFlags
 
 _HUGE_PAGES = "hugepages-2Mi"
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
     for subject in map(resource, resources):
-        servers = list(vllm_servers(review, subject))
+        servers = [s for s in llm_servers(review, subject) if s[1].most_nodes > 1]
         for container, flags in servers:
             spans = False
             with review.reading(container.place):
                 spans = flags.spans_pods() or is_group_of_several(container.pod)
             if spans:
-                _check_server(review, container, resources)
+                _check_server(review, container, flags, resources)
         check_group(review, subject.place, servers)
 
 
 def _check_server(
-    review: Review, container: Container, resources: Sequence[PolicyResource]
+    review: Review, container: Container, flags: ServerFlags, resources: Sequence[PolicyResource]
 ) -> None:
     with review.reading(container.place):
         _check_image(review, container)
     with review.reading(container.place):
-        _check_installer(review, container)
+        _check_installer(review, container, flags)
     with review.reading(container.place):
         _check_interfaces(review, container, resources)
     with review.reading(container.place):
@@ -63,18 +65,20 @@ def _check_image(review: Review, container: Container) -> None:
         )
 
 
-def _check_installer(review: Review, container: Container) -> None:
+def _check_installer(review: Review, container: Container, flags: ServerFlags) -> None:
     if container.partial:
         return
     version = container.pod.annotation(efa_image.INSTALLER_ANNOTATION)
     allowed = efa_image.refusal_of_installer(None if version is None else shown(version))
     if allowed is not None:
+        is_vllm = isinstance(flags, VllmFlags)
+        recipe = " (EFA_INSTALLER_VERSION of Dockerfile.efa)" if is_vllm else ""
         review.refuse(
             container.place,
             found=f"annotation {efa_image.INSTALLER_ANNOTATION} {shown(version)} of the pod",
             allowed=allowed,
-            fix="write the version that the image was built with (EFA_INSTALLER_VERSION of"
-            " Dockerfile.efa) into the annotations of the pod's template",
+            fix=f"write the version that the image was built with{recipe} into the annotations of"
+            " the pod's template",
         )
 
 
@@ -152,11 +156,11 @@ def _names_somebody(rule: Any) -> bool:
 POLICY = StackValidationPolicy(
     name="kubernetes-llm-engine-across-nodes",
     display_name="Engines across nodes use EFA, among themselves",
-    description="A vLLM engine whose processes are in several pods has an image with EFA libraries,"
+    description="An LLM engine whose processes are in several pods has an image with EFA libraries,"
     " all EFA interfaces and huge pages; its pods agree, and a NetworkPolicy protects them.",
     validate=of_stack(_check),
     severity=Severity.CRITICAL,
-    tags=["efa", "kubernetes", "network", "vllm"],
+    tags=["efa", "kubernetes", "network", "sglang", "tensorrt-llm", "vllm"],
     remediation_steps="Build the image with vLLM's Dockerfile.efa and write its installer's"
     f" version into the annotation {efa_image.INSTALLER_ANNOTATION}; request {EFA_RESOURCE} and"
     f" {_HUGE_PAGES}; give leader and workers the same sizes; declare a NetworkPolicy.",

@@ -5,47 +5,45 @@ without `command` the image's entry point runs, and a script of `sh -c` is read
 for the one command that starts a server.
 """
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pulumi_policy.proxy import UnknownValueError
 
 from policies.reading import child, elements, shown
+from policies.servers import triton_start
+from policies.servers.starts import STARTS, Engine, Start
+from policies.servers.surroundings import Surroundings, Token, expanded, surroundings_of
 
-Token = str | UnknownValueError
-"""One word, or the error that stands for a word that is not known yet."""
-
-Engine = Literal["vllm", "deepspeed_mii"]
-
-_ENTRY_POINT = re.compile(
-    r"vllm\.entrypoints\.(?:[\w.]+\.)?(?:api_server|main)|.*/vllm/entrypoints/[\w/]*api_server\.py"
-)
-_MII_ENTRY_POINT = re.compile(
-    r"mii\.entrypoints\.(?:openai_)?api_server|.*/mii/entrypoints/(?:openai_)?api_server\.py"
-)
-_MII_IMAGE = "deepspeed-mii"
-# Flags that hardly any other program has: who gets one is a server, whatever it is called.
-_TELLING_FLAG = re.compile(
-    r"(?:-tp|--(?:tensor[-_]parallel|pipeline[-_]parallel|gpu[-_]memory|max[-_]model)[-_\w]*)(?:=.*)?",
-    re.DOTALL,
-)
 _SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 _SHELL_OPTION_C = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _SHELL_VARIABLE = re.compile(
     r"\$(?:\{(?P<braced>\w+)(?::?-(?P<default>[^}]*))?\}|(?P<bare>[A-Za-z_]\w*))"
 )
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_BEFORE_ASSIGNMENTS = frozenset({"do", "else", "env", "export", "then"})
 _DEEPEST_SHELL = 3
 _SEPARATORS = ";&|()\n"
 
 
 class Started(NamedTuple):
-    """A server as a container starts it: the words after `vllm serve`, or after MII's module."""
+    """A server as a container starts it: the words after its program or module."""
 
     engine: Engine
     arguments: list[Token]
+    surroundings: Surroundings
+
+
+class _Command(NamedTuple):
+    """Words of one command, and the variables that a script gives it beside the container's."""
+
+    words: Sequence[Token]
+    variables: Mapping[str, str]
 
 
 def started_server(
@@ -55,101 +53,110 @@ def started_server(
 
     `variables` are those that Kubernetes itself writes into the container.
     """
-    known = {**(variables or {}), **_literal_variables(child(container, "env"))}
-    command = _words(child(container, "command"), known)
-    args = _words(child(container, "args"), known)
-    commands = list(_commands([*command, *args], known))
-    for words in commands:
-        if (started := _after_start(words)) is not None:
-            return started
-    for words in commands:
-        if _has_telling_flag(words):
-            return Started(_engine_of_flags(container), list(words))
+    around = surroundings_of(container, variables or {})
+    command = _words(child(container, "command"), around)
+    args = _words(child(container, "args"), around)
+    commands = list(_commands(_Command([*command, *args], {}), around.literals))
+    for each in commands:
+        if (found := _after_start(each.words, container)) is not None:
+            start, index, arguments = found
+            own = {**each.variables, **_assigned(each.words[:index])}
+            return Started(start.engine, arguments, _with(around, own))
+    for each in commands:
+        if (engine := _engine_of_flags(each.words, container)) is not None:
+            return Started(engine, list(each.words), around)
     if command:
         return None
-    engine = _engine_of_image(child(container, "image"))
-    return None if engine is None else Started(engine, args)
+    served = _start_of_image(child(container, "image"))
+    if served is None or not (served.image_serves or _begins_with_flag(args)):
+        return None
+    return Started(served.engine, args, around)
 
 
-def _engine_of_flags(container: Mapping[str, Any]) -> Engine:
-    """Of a server that its flags tell: an image whose name is not known yet is none of MII."""
-    try:
-        return _engine_of_image(child(container, "image")) or "vllm"
-    except UnknownValueError:
-        return "vllm"
+def _with(around: Surroundings, variables: Mapping[str, str]) -> Surroundings:
+    return replace(around, variables={**around.variables, **variables})
 
 
-def _engine_of_image(image: Any) -> Engine | None:
+def _begins_with_flag(words: Sequence[Token]) -> bool:
+    return bool(words) and isinstance(words[0], str) and words[0].startswith("-")
+
+
+def _engine_of_flags(words: Sequence[Token], container: Mapping[str, Any]) -> Engine | None:
+    """Of a server that its flags tell; several engines have the flags that tell vLLM."""
+    for start in STARTS:
+        if any(isinstance(word, str) and start.flags.fullmatch(word) for word in words):
+            if start.engine != "vllm":
+                return start.engine
+            try:
+                served = _start_of_image(child(container, "image"))
+            except UnknownValueError:
+                served = None
+            return start.engine if served is None else served.engine
+    return None
+
+
+def _start_of_image(image: Any) -> Start | None:
     name = _image_name(image) if isinstance(image, str) else ""
-    if name.endswith(_MII_IMAGE):
-        return "deepspeed_mii"
-    return "vllm" if "vllm" in name else None
+    return next((start for start in STARTS if start.image.fullmatch(name)), None)
 
 
 def _image_name(image: str) -> str:
     return image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0].lower()
 
 
-def _literal_variables(env: Any) -> dict[str, str]:
-    """Those of a Secret, a field of the pod or an Output cannot be read."""
-    literal = {}
-    for entry in elements(env):
-        try:
-            name, value = child(entry, "name"), child(entry, "value")
-        except UnknownValueError:
-            continue
-        if isinstance(name, str) and isinstance(value, str):
-            literal[name] = value
-    return literal
-
-
-def _words(words: Any, variables: Mapping[str, str]) -> list[Token]:
+def _words(words: Any, around: Surroundings) -> list[Token]:
     found: list[Token] = []
     for word in elements(words):
         if isinstance(word, UnknownValueError):
             found.append(word)
             continue
         text = word if isinstance(word, str) else shown(word)
-        found.append(re.sub(r"\$\((\w+)\)", lambda m: variables.get(m[1], m[0]), text))
+        found.append(expanded(text, around.variables))
     return found
 
 
 def _commands(
-    words: Sequence[Token], variables: Mapping[str, str], depth: int = _DEEPEST_SHELL
-) -> Iterator[Sequence[Token]]:
+    command: _Command, variables: Mapping[str, str], depth: int = _DEEPEST_SHELL
+) -> Iterator[_Command]:
     """The command itself, then those of the scripts that it gives to a shell."""
-    yield words
+    yield command
     shells = (
         index
-        for index, word in enumerate(words)
+        for index, word in enumerate(command.words)
         if isinstance(word, str) and PurePosixPath(word).name in _SHELLS
     )
     if depth and (first := next(shells, None)) is not None:
-        for command in _commands_of_script(words[first + 1 :], variables):
-            yield from _commands(command, variables, depth - 1)
+        for each in _commands_of_script(command.words[first + 1 :], variables):
+            inherited = {**command.variables, **each.variables}
+            yield from _commands(_Command(each.words, inherited), variables, depth - 1)
 
 
-def _after_start(words: Sequence[Token]) -> Started | None:
+def _after_start(
+    words: Sequence[Token], container: Mapping[str, Any]
+) -> tuple[Start, int, list[Token]] | None:
+    """How a server starts here, where its program or module is, and the words after it."""
     for index, word in enumerate(words):
         if not isinstance(word, str):
             continue
         rest = list(words[index + 1 :])
-        if PurePosixPath(word).name == "vllm" and rest[:1] == ["serve"]:
-            return Started("vllm", rest[1:])
-        if _ENTRY_POINT.fullmatch(word):
-            return Started("vllm", rest[1:] if rest[:1] == ["serve"] else rest)
-        if _MII_ENTRY_POINT.fullmatch(word):
-            return Started("deepspeed_mii", rest)
+        for start in STARTS:
+            is_program = PurePosixPath(word).name == start.program
+            if not is_program and not start.module.fullmatch(word):
+                continue
+            following = rest[0] if rest and isinstance(rest[0], str) else ""
+            if start.engine == "triton":
+                if triton_start.serves_llm(words, child(container, "image")):
+                    return start, index, list(words)
+            elif following in start.subcommands:
+                return start, index, rest[1:]
+            elif not (is_program and start.needs_subcommand) and following not in start.others:
+                return start, index, rest
     return None
-
-
-def _has_telling_flag(words: Sequence[Token]) -> bool:
-    return any(isinstance(word, str) and _TELLING_FLAG.fullmatch(word) for word in words)
 
 
 def _commands_of_script(
     arguments: Sequence[Token], variables: Mapping[str, str]
-) -> Iterator[list[Token]]:
+) -> Iterator[_Command]:
     """Simple commands of `-c SCRIPT [NAME [ARGUMENT...]]`."""
     for index, option in enumerate(arguments[:-1]):
         if not (isinstance(option, str) and _SHELL_OPTION_C.fullmatch(option)):
@@ -157,22 +164,45 @@ def _commands_of_script(
         script, parameters = arguments[index + 1], arguments[index + 3 :]
         if isinstance(script, UnknownValueError):
             raise script
-        for command in _split(_expanded(script, variables)):
+        own = _variables_of_script(script, variables)
+        exported = {name for name in own if name in variables}
+        for command in _split(_expanded(script, {**variables, **own})):
+            if command[:1] == ["export"]:
+                exported |= {word.partition("=")[0] for word in command[1:]} & own.keys()
+                continue
             words: list[Token] = []
             for word in command:
                 words += parameters if word in ("$@", "$*") else [word]
-            yield words
+            yield _Command(words, {name: own[name] or f"$({name})" for name in exported})
         return
 
 
-def _expanded(script: str, variables: Mapping[str, str]) -> str:
+def _assigned(words: Sequence[Token]) -> dict[str, str]:
+    """Variables that are set before a program: `A=1 program`, `env A=1 program`, `export A=1`."""
+    matches = (_ASSIGNMENT.fullmatch(word) for word in words if isinstance(word, str))
+    return {match["name"]: match["value"] for match in matches if match}
+
+
+def _variables_of_script(script: str, variables: Mapping[str, str]) -> dict[str, str | None]:
+    """Those that a script sets; None for one that it sets twice, or by another command."""
+    found: dict[str, str | None] = {}
+    for command in _split(script.replace("\\\n", " ")):
+        for word in itertools.dropwhile(_BEFORE_ASSIGNMENTS.__contains__, command):
+            if (match := _ASSIGNMENT.fullmatch(word)) is None:
+                break
+            name, value = match["name"], _expanded(match["value"], {**variables, **found})
+            is_clear = "$" not in value and "`" not in value and found.get(name, value) == value
+            found[name] = value if is_clear else None
+    return found
+
+
+def _expanded(script: str, variables: Mapping[str, str | None]) -> str:
     """Literal variables put in; quotes are not looked at, which can only show more."""
 
     def value(match: re.Match[str]) -> str:
-        default = match["default"]
-        return variables.get(
-            match["braced"] or match["bare"], match[0] if default is None else default
-        )
+        name, default = match["braced"] or match["bare"], match["default"]
+        given = variables.get(name, default)
+        return match[0] if given is None else given
 
     return _SHELL_VARIABLE.sub(value, script.replace("\\\n", " "))
 

@@ -2,13 +2,13 @@
 
 import re
 from types import MappingProxyType
+from typing import ClassVar
 
 from catalog import deepspeed_mii
 from catalog.gpu_overhead import Step
 from catalog.models import Model
 from catalog.parallel_layout import ParallelLayout
 from policies.servers.flags import FlagNames
-from policies.servers.served_models import catalogued
 from policies.servers.server_flags import ServerFlags
 
 _MODEL = "model"
@@ -22,8 +22,11 @@ class MiiFlags(ServerFlags):
 
     __slots__ = ()
 
-    tensor_parallel = _TENSOR_PARALLEL
-    max_model_len = _MAX_LENGTH
+    engine: ClassVar = "DeepSpeed-MII"
+    tensor_parallel: ClassVar = _TENSOR_PARALLEL
+    max_model_len: ClassVar = _MAX_LENGTH
+    layout_flags: ClassVar = MappingProxyType({"tensor_parallel_size": _TENSOR_PARALLEL})
+    most_nodes: ClassVar = 1
     names = FlagNames(
         long=(_MODEL, _TENSOR_PARALLEL, _REPLICAS, _MAX_LENGTH),
         short=MappingProxyType({}),
@@ -31,9 +34,8 @@ class MiiFlags(ServerFlags):
         other_switches=re.compile(r"--(?:allow[-_]credentials|ssl)"),
     )
 
-    def model(self) -> Model | None:
-        given = self.text(_MODEL)
-        return None if given is None else catalogued(given)
+    def location(self) -> str | None:
+        return self.text(_MODEL)
 
     def layout(self) -> ParallelLayout:
         return ParallelLayout(self.whole_number(_TENSOR_PARALLEL, 1))

@@ -1,12 +1,13 @@
 """Flags of a Python program, read as argparse reads them.
 
 `--flag value`, `--flag=value`, `-tp 8`, underscores for dashes, unambiguous abbreviations,
-the last of several wins (vLLM 0.33: utils/argparse_utils.py).
+the last of several wins (vLLM 0.33: utils/argparse_utils.py). Programs of other parsers (clap,
+click) take a part of these forms.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -14,7 +15,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.reading import shown
 from policies.review import UnreadableError
-from policies.servers.command_lines import Token
+from policies.servers.surroundings import ALONE, Surroundings, Token
 
 _OFF = re.compile(r"--no[-_]")
 _NEGATIVE_NUMBER = re.compile(r"-[0-9.]+")
@@ -34,12 +35,21 @@ class FlagNames:
 
     `switches` are those of them that take no value; `other_switches` matches flags without a
     value that nobody here reads: else the word after one would be taken for its value.
+    `aliases` are other long names of flags in `long`, which has the names for messages.
+    `in_variables` where each flag has a variable of its name too: MODEL_ID for --model-id.
     """
 
     long: tuple[str, ...]
     short: Mapping[str, str]
     switches: frozenset[str]
     other_switches: re.Pattern[str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    in_variables: bool = False
+    _flags: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        long = {flag.replace("_", "-"): flag for flag in self.long}
+        object.__setattr__(self, "_flags", {**long, **self.aliases})
 
     def is_switch(self, name: str) -> bool:
         return self.flag(name) in self.switches or bool(self.other_switches.fullmatch(name))
@@ -48,10 +58,20 @@ class FlagNames:
         """The full name of `--name`, `-n` or an abbreviation; None for a flag nobody reads."""
         if not name.startswith("--"):
             return self.short.get(name)
-        name, dot, field = name[2:].partition(".")
+        name, dot, part = name[2:].partition(".")
         name = name.replace("_", "-")
-        matching = [name] if name in self.long else [f for f in self.long if f.startswith(name)]
-        return f"{matching[0]}{dot}{field}" if len(matching) == 1 else None
+        matching = {self._flags[name]} if name in self._flags else self._abbreviated(name)
+        return f"{matching.pop()}{dot}{part}" if len(matching) == 1 else None
+
+    def _abbreviated(self, name: str) -> set[str]:
+        return {flag for each, flag in self._flags.items() if each.startswith(name)}
+
+    def given_by(self, variables: Mapping[str, Token]) -> dict[str, Token]:
+        """Flags that variables set."""
+        if not self.in_variables:
+            return {}
+        names = {flag: flag.replace("-", "_").upper() for flag in self.long}
+        return {flag: variables[name] for flag, name in names.items() if name in variables}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +89,12 @@ class Flags:
     values: Mapping[str, Token]
     words: Sequence[Token]
     hidden: str | UnknownValueError | None
+    surroundings: Surroundings = ALONE
 
     @classmethod
-    def parse(cls, words: Sequence[Token]) -> Self:
-        values: dict[str, Token] = {}
-        hidden: str | UnknownValueError | None = None
+    def parse(cls, words: Sequence[Token], surroundings: Surroundings = ALONE) -> Self:
+        values = cls.names.given_by(surroundings.variables)
+        hidden = surroundings.hidden if cls.names.in_variables else None
         index = 0
         while index < len(words):
             word = words[index]
@@ -101,7 +122,7 @@ class Flags:
                 values[flag] = given
         if "config" in values:
             hidden = hidden or "the file of --config, which no policy can read"
-        return cls(values, words, hidden)
+        return cls(values, words, hidden, surroundings)
 
     def text(self, flag: str) -> str | None:
         """The flag's value; None where the program was started without it."""
@@ -125,8 +146,8 @@ class Flags:
         """
         return known_word(self.values[flag]) if flag in self.values else None
 
-    def visible_number(self, flag: str, default: int) -> int:
-        return _whole_number(flag, self.visible(flag), default, least=1)
+    def visible_number(self, flag: str, default: int, *, least: int = 1) -> int:
+        return _whole_number(flag, self.visible(flag), default, least)
 
     def is_on(self, switch: str) -> bool:
         return self.visible(switch) == "true"

@@ -5,13 +5,25 @@ from types import MappingProxyType
 
 from policies.kubernetes.workloads import Container, containers
 from policies.review import Resource, Review
-from policies.servers.command_lines import Engine, started_server
+from policies.servers.command_lines import started_server
 from policies.servers.deepspeed_mii_flags import MiiFlags
 from policies.servers.server_flags import ServerFlags
+from policies.servers.sglang_flags import SglangFlags
+from policies.servers.starts import Engine
+from policies.servers.tensorrt_llm_flags import TensorRtLlmFlags
+from policies.servers.tgi_flags import TgiFlags
+from policies.servers.triton_flags import TritonFlags
 from policies.servers.vllm_flags import VllmFlags
 
 _FLAGS: Mapping[Engine, type[ServerFlags]] = MappingProxyType(
-    {"vllm": VllmFlags, "deepspeed_mii": MiiFlags}
+    {
+        "deepspeed_mii": MiiFlags,
+        "sglang": SglangFlags,
+        "tensorrt_llm": TensorRtLlmFlags,
+        "tgi": TgiFlags,
+        "triton": TritonFlags,
+        "vllm": VllmFlags,
+    }
 )
 
 
@@ -25,13 +37,9 @@ def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, 
             yield container, flags
 
 
-def vllm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, VllmFlags]]:
-    for container, flags in llm_servers(review, subject):
-        if isinstance(flags, VllmFlags):
-            yield container, flags
-
-
 def server_flags(container: Container) -> ServerFlags | None:
     """Flags of the server that `container` starts; None where it starts none."""
     started = started_server(container.fields, container.pod.variables)
-    return None if started is None else _FLAGS[started.engine].parse(started.arguments)
+    if started is None:
+        return None
+    return _FLAGS[started.engine].parse(started.arguments, started.surroundings)

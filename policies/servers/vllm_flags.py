@@ -4,15 +4,17 @@ import json
 import math
 import re
 from types import MappingProxyType
+from typing import ClassVar
 
-from catalog.assumptions import MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
+from catalog.assumptions import ASSUMPTIONS, MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS
 from catalog.gpu_overhead import Step
-from catalog.models import MODELS, Model
-from catalog.parallel_layout import ParallelLayout
+from catalog.memory_fit import DEFAULT_GPU_MEMORY_UTILIZATION
+from catalog.models import Model
+from catalog.parallel_layout import BALANCED_ARCHITECTURES, ParallelLayout
 from policies.reading import child, shown
 from policies.review import UnreadableError
-from policies.servers.flags import FlagNames, is_flag, known_word
-from policies.servers.served_models import catalogued
+from policies.servers.flags import FlagNames, known_word
+from policies.servers.memory_share import MemoryShare
 from policies.servers.server_flags import ServerFlags
 
 TENSOR_PARALLEL = "tensor-parallel-size"
@@ -37,6 +39,8 @@ _HYBRID = "data-parallel-hybrid-lb"
 _RANK = "data-parallel-rank"
 _EXECUTOR = "distributed-executor-backend"
 _KV_TRANSFER = "kv-transfer-config"
+_EAGER = "enforce-eager"
+_COUNTS_GRAPHS = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
 
 _NAMES = FlagNames(
     long=(
@@ -61,6 +65,7 @@ _NAMES = FlagNames(
         _RANK,
         _EXECUTOR,
         _KV_TRANSFER,
+        _EAGER,
         "config",
         "dtype",
         "model",
@@ -82,12 +87,9 @@ _NAMES = FlagNames(
             "-r": NODE_RANK,
         }
     ),
-    switches=frozenset({EXPERT_PARALLEL, EPLB, HEADLESS, _EXTERNAL, _HYBRID}),
-    other_switches=re.compile(
-        r"-dpm|--(?:(?:enable|disable)[-_].+|enforce[-_]eager|trust[-_]remote[-_]code)"
-    ),
+    switches=frozenset({EXPERT_PARALLEL, EPLB, HEADLESS, _EAGER, _EXTERNAL, _HYBRID}),
+    other_switches=re.compile(r"-dpm|--(?:(?:enable|disable)[-_].+|trust[-_]remote[-_]code)"),
 )
-_SIXTEEN_BITS = (None, "auto", "bfloat16", "float16", "half")
 
 
 class VllmFlags(ServerFlags):
@@ -95,23 +97,26 @@ class VllmFlags(ServerFlags):
 
     __slots__ = ()
 
+    engine: ClassVar = "vLLM"
     names = _NAMES
-    tensor_parallel = TENSOR_PARALLEL
-    max_model_len = MAX_MODEL_LEN
-
-    def model(self) -> Model | None:
-        if (given := self.visible("model")) is not None:
-            return catalogued(given)
-        if self.words and not is_flag(first := known_word(self.words[0])):
-            return catalogued(first)
-        return next((MODELS[w] for w in self.words if isinstance(w, str) and w in MODELS), None)
+    tensor_parallel: ClassVar = TENSOR_PARALLEL
+    max_model_len: ClassVar = MAX_MODEL_LEN
+    model_flag: ClassVar = "model"
+    layout_flags: ClassVar = MappingProxyType(
+        {
+            "tensor_parallel_size": TENSOR_PARALLEL,
+            "pipeline_parallel_size": PIPELINE_PARALLEL,
+            "expert_parallel": EXPERT_PARALLEL,
+            "redundant_experts": f"{EPLB_CONFIG}.{REDUNDANT_EXPERTS}",
+        }
+    )
+    memory_share: ClassVar = MemoryShare(
+        GPU_MEMORY_UTILIZATION, usual=DEFAULT_GPU_MEMORY_UTILIZATION
+    )
+    balanced: ClassVar = BALANCED_ARCHITECTURES
 
     def weights_as_catalogued(self, model: Model) -> bool:
-        method, own = self.visible("quantization"), model.quantization
-        # awq_marlin is a kernel for weights of awq.
-        if method is not None and not (own and method.startswith(own.method)):
-            return False
-        return self.visible("dtype") in _SIXTEEN_BITS
+        return self._has_catalogued_width(model, self.visible("quantization"))
 
     def layout(self) -> ParallelLayout:
         return ParallelLayout(
@@ -127,6 +132,13 @@ class VllmFlags(ServerFlags):
         sequences = self.visible_number(MAX_NUM_SEQS_FLAG, MAX_NUM_SEQS)
         usual = max(MAX_NUM_BATCHED_TOKENS, sequences)
         return Step(self.visible_number(MAX_NUM_BATCHED_TOKENS_FLAG, usual), sequences)
+
+    def beside_share_gib(self, model: Model) -> float:
+        """CUDA graphs, where it is told not to count them, and makes some."""
+        counted = self.surroundings.variables.get(_COUNTS_GRAPHS, "1")
+        if known_word(counted) != "0" or self.is_on(_EAGER):
+            return 0.0
+        return ASSUMPTIONS.cuda_graphs_gib
 
     def is_catalogued_layout(self) -> bool:
         """Whether `layout` says all: it knows no context parallelism."""
@@ -181,6 +193,10 @@ class VllmFlags(ServerFlags):
     def stays_in_its_pod(self) -> bool:
         """Whether nothing here talks to another pod, nor to another engine there."""
         return not (self.spans_pods() or self._has_ray() or self.visible(_KV_TRANSFER) is not None)
+
+    def drain_s(self) -> int:
+        """Without the flag, not at all."""
+        return 0 if self.is_headless() else self.whole_number(SHUTDOWN_TIMEOUT, 0, least=0)
 
     def is_headless(self) -> bool:
         return self.is_on(HEADLESS)

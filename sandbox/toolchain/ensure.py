@@ -23,6 +23,7 @@ from sandbox.toolchain.keda_sources import KEDA, cut_sources
 from sandbox.toolchain.pins import (
     GoModule,
     Tool,
+    actionlint_module,
     go_modules,
     keda_module,
     kubernetes_provider_version,
@@ -131,6 +132,11 @@ def _ensure_keda(reporter: Reporter) -> KedaTools:
         crds_folder=_extra(module, "crds"),
         manifests_folder=_extra(module, "manifests"),
     )
+
+
+def ensure_actionlint(reporter: Reporter) -> Path:
+    """Built where it is missing (half a minute); raises what `ensure_tools` raises."""
+    return _ensure_module(actionlint_module(), reporter)["actionlint"]
 
 
 def ensure_prometheus(reporter: Reporter) -> PrometheusTools:

@@ -197,6 +197,13 @@ def prometheus_module() -> GoModule:
     )
 
 
+def actionlint_module() -> GoModule:
+    """actionlint, with which a test reads the workflows."""
+    return GoModule(
+        "actionlint", (Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),)
+    )
+
+
 def path_versions() -> dict[str, str]:
     """The version, without `v`, that a tool on PATH must tell to be used instead of a build."""
     kubernetes = pinned_version("engine", _KUBERNETES)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from catalog.section import Section
+from catalog.startup import FILE_SYSTEM_MIB_PER_S, HUB_MIB_PER_S, S3_MIB_PER_S
 from stacks.settings.section import SecretName, refused
 
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -18,7 +19,7 @@ class InstanceStoreWeights(Section):
     """`instance_store`"""
     hugging_face_token_secret: SecretName | None = None
     """Name of a Secret in the model's namespace with key `token`, for gated models."""
-    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = 200
+    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = HUB_MIB_PER_S
     """Slowest read of the weights that a start must survive."""
 
 
@@ -41,7 +42,7 @@ class S3Weights(BucketWeights):
 
     kind: Literal["s3"]
     """`s3`"""
-    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = 500
+    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = S3_MIB_PER_S
     """Slowest read of the weights that a start must survive."""
 
 
@@ -54,7 +55,7 @@ class FsxLustreWeights(BucketWeights):
     """Size of the file system: 1200, or a multiple of 2400."""
     throughput_mib_per_s_per_tib: Literal[125, 250, 500, 1000] = 500
     """Throughput of the disks for each TiB of the size."""
-    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = 250
+    slowest_mib_per_s: Annotated[int, Field(ge=10, le=20000)] = FILE_SYSTEM_MIB_PER_S
     """Slowest read of the weights that a start must survive."""
 
     @model_validator(mode="after")

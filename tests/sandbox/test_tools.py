@@ -20,7 +20,14 @@ from sandbox.toolchain import ensure, pins
 from sandbox.toolchain.ensure import Tools, ensure_tools, missing_tools
 from sandbox.toolchain.go_build import BuildError, GoMissingError
 from sandbox.toolchain.keda_sources import cut_sources
-from sandbox.toolchain.pins import GoModule, Tool, go_modules, keda_module, prometheus_module
+from sandbox.toolchain.pins import (
+    GoModule,
+    Tool,
+    actionlint_module,
+    go_modules,
+    keda_module,
+    prometheus_module,
+)
 
 SLOW_BUILD = "package main\n\nfunc main() { println(`v1.2.3`) }\n"
 
@@ -86,8 +93,9 @@ def test_changed_pin_builds_anew_beside_the_old(small: GoModule) -> None:
 
 
 def test_key_depends_on_all_that_decides() -> None:
-    keys = {module.key for module in (*go_modules(), keda_module(), prometheus_module())}
-    assert len(keys) == 5
+    extra = (actionlint_module(), keda_module(), prometheus_module())
+    keys = {module.key for module in (*go_modules(), *extra)}
+    assert len(keys) == 6
     module = go_modules()[0]
     assert GoModule(module.name, module.tools).key != module.key
 

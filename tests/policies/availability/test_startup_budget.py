@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from policies import stack_config
 from policies.availability.startup_budget import POLICY
 from tests.policies.engine_input import (
+    MIXTRAL_LARGE,
     TYPES,
     UNKNOWN,
     Said,
@@ -74,8 +76,49 @@ def test_without_a_liveness_probe_nothing_kills_it() -> None:
 
 def test_the_least_time_can_be_configured() -> None:
     short = LONG | {"failureThreshold": 60}
-    assert judge(short, config={"minSeconds": 600}).nothing
+    config = {"minSeconds": 600, "slowestMibPerSecond": 20000}
+    assert judge(short, config=config).refusals
+    small = server(startupProbe=short, livenessProbe=HEALTH, model="small/model")
+    assert check(POLICY, deployment(small), config=config).nothing
     assert "allowed: 3600 seconds" in judge(LONG, config={"minSeconds": 3600}).only()
+
+
+@pytest.mark.parametrize(
+    ("location", "config", "mib_per_s", "seconds"),
+    [
+        (MIXTRAL_LARGE, {}, 200, 2242),
+        (f"s3://bucket/{MIXTRAL_LARGE}", {"minSeconds": 900}, 500, 1437),
+        (f"/models/{MIXTRAL_LARGE}", {}, 250, 1973),
+        (f"/models/{MIXTRAL_LARGE}", {"slowestMibPerSecond": 100}, 100, 3583),
+    ],
+)
+def test_the_weights_take_their_time(
+    location: str, config: dict[str, Any], mib_per_s: int, seconds: int
+) -> None:
+    def judge_seconds(number: int) -> Said:
+        startup = HEALTH | {"failureThreshold": number, "periodSeconds": 1}
+        container = server(startupProbe=startup, livenessProbe=HEALTH, model=location)
+        return check(POLICY, deployment(container), config=config)
+
+    assert judge_seconds(seconds).nothing
+    said = judge_seconds(seconds - 1).only()
+    reason = f"for the weights of {MIXTRAL_LARGE} at {mib_per_s} MiB/s"
+    assert f"allowed: {seconds} seconds or more, {reason}; fix: " in said
+
+
+def test_the_stack_says_how_fast_its_weights_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_config, "_sections", {"model_weights": {"slowest_mib_per_s": 1000}})
+    container = server(startupProbe=LONG, livenessProbe=HEALTH, model=MIXTRAL_LARGE)
+    assert check(POLICY, deployment(container)).nothing
+    monkeypatch.setattr(stack_config, "_sections", {"model_weights": {"slowest_mib_per_s": 50}})
+    assert "at 50 MiB/s" in check(POLICY, deployment(container)).only()
+
+
+def test_a_model_that_is_not_known_yet_is_said_to_be_unchecked() -> None:
+    container = server(startupProbe=HEALTH, livenessProbe=HEALTH, model=UNKNOWN)
+    said = check(POLICY, deployment(container))
+    assert "allowed: 1800 seconds" in said.refusals[0]
+    assert "args.0 can't be known" in said.unchecked[0]
 
 
 def test_other_containers_need_none() -> None:
