@@ -15,7 +15,7 @@ from pulumi_policy import PolicyResource, Severity, StackValidationPolicy
 
 from catalog.charts import EFA_DEVICE_PLUGIN, GPU_OPERATOR, Chart
 from policies.kubernetes.helm_releases import releases_of
-from policies.kubernetes.workloads import containers, kind_of_workload
+from policies.kubernetes.workloads import containers, kind_of_object
 from policies.reading import child
 from policies.review import Config, Place, Review, of_stack, resource
 
@@ -106,7 +106,7 @@ def _daemonsets(
 ) -> Iterator[Place]:
     """Those of manifests, and of charts whose resources Pulumi makes itself."""
     for member in map(resource, resources):
-        if kind_of_workload(member) != "DaemonSet" or member.kind.endswith("Patch"):
+        if kind_of_object(member) != "DaemonSet" or member.kind.endswith("Patch"):
             continue
         with review.reading(member.place):
             for container in containers(review, member):
