@@ -58,7 +58,7 @@ _PLACEHOLDERS = frozenset(
     }
 )
 """What a client is given that insists on a key which the server does not ask for."""
-_REFERENCE = re.compile(r".*(?:\$[({]|\{\{|%\{).*|\$[A-Za-z_]\w*|<[^<>]*>", re.DOTALL)
+_REFERENCE = re.compile(r".*(?:\$[({]|\{\{|%\{|`).*|\$[A-Za-z_]\w*|<[^<>]*>", re.DOTALL)
 _ELSEWHERE = re.compile(
     r"(?:/[\w.@+-]+){2,}/?|/[\w.-]{1,30}|\.{0,2}/?[\w./-]+\.(?:crt|json|key|pem|toml|txt|ya?ml)"
     r"|(?:arn|file|projects|ref\+[a-z0-9]+|secretref|ssm|vault):?[:/].*|https?://[^@\s]*"

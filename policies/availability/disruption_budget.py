@@ -1,7 +1,7 @@
 """A budget for disruptions lets at least one server go, so that its node can be drained.
 
 A budget that allows no disruption makes every drain wait, until the update of the node group
-gives up: PodEvictionFailure, after half an hour (EKS user guide, "managed-node-update-behavior").
+gives up after 15 minutes: PodEvictionFailure (EKS user guide, "managed-node-update-behavior").
 One server and `minAvailable: 1` is the usual way to it. Kubernetes rounds up both fields where
 they are percentages (pkg/controller/disruption). Whether there is a budget at all is for
 `server_drains` to say.

@@ -20,7 +20,11 @@ from policies.reading import child, elements, known, shown
 from policies.review import Config, Resource, Review, of_resource
 
 _OF_KUBERNETES = re.compile(r"\$\((\w+)\)")
-_OF_SHELL = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_OF_SHELL = re.compile(
+    r"\$(?:\{(?P<braced>\w+)(?::?-(?P<default>[^}]*))?\}|(?P<bare>[A-Za-z_]\w*))"
+)
+_SET_BY_SHELL = re.compile(r"\b(\w+)=(\"[^\"]*\"|'[^']*'|[^\s;&|]+)")
+_ENDS_OF_COMMAND = ";&|)"
 _FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
@@ -96,17 +100,26 @@ def _words(given: Sequence[Any], variables: Mapping[str, str]) -> Iterator[Word]
             text = _expanded(word, variables)
             yield text
             if re.search(r"\s", text):
-                yield from _words_of_script(_OF_SHELL.sub(_value_in(variables), text))
+                yield from _words_of_script(text, variables)
         elif isinstance(word, UnknownValueError):
             yield word
 
 
-def _words_of_script(script: str) -> list[str]:
+def _words_of_script(script: str, variables: Mapping[str, str]) -> list[str]:
+    own = {name: value.strip("\"'") for name, value in _SET_BY_SHELL.findall(script)}
+    settled = {**variables, **{name: value for name, value in own.items() if "$" not in value}}
+
+    def value(match: re.Match[str]) -> str:
+        name = match["braced"] or match["bare"]
+        return settled.get(name) or match["default"] or f"$({name})"
+
+    text = _OF_SHELL.sub(value, script.replace("\\\n", " "))
     try:
-        return shlex.split(script.replace("\\\n", " "))
+        words = shlex.split(text)
     except ValueError:
         # An open quote, as in the text of a here document.
-        return script.split()
+        words = text.split()
+    return [word.rstrip(_ENDS_OF_COMMAND) for word in words]
 
 
 def _named(words: Sequence[Word]) -> Iterator[tuple[str | None, Word]]:
@@ -125,11 +138,7 @@ def _named(words: Sequence[Word]) -> Iterator[tuple[str | None, Word]]:
 
 def _expanded(text: str, variables: Mapping[str, str]) -> str:
     """A variable of a Secret stays a reference, which is no secret."""
-    return _OF_KUBERNETES.sub(_value_in(variables), text)
-
-
-def _value_in(variables: Mapping[str, str]) -> Any:
-    return lambda match: variables.get(match[match.lastindex or 1], match[0])
+    return _OF_KUBERNETES.sub(lambda match: variables.get(match[1], match[0]), text)
 
 
 POLICY = ResourceValidationPolicy(
