@@ -10,6 +10,9 @@ from catalog.section import Section
 STACK = "stack"
 """Stands for the whole stack where a policy names no single resource."""
 
+WAIVED = "waived until "
+"""How `Waiver.shown` begins."""
+
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
@@ -45,7 +48,7 @@ class Waiver(Section):
         return self.policy == policy and self.resource == resource and not self.is_expired(today)
 
     def shown(self) -> str:
-        return f"waived until {self.expires} by {self.owner}: {self.reason}"
+        return f"{WAIVED}{self.expires} by {self.owner}: {self.reason}"
 
 
 def waiver_for(

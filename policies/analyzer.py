@@ -32,6 +32,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from policies import stack_config
 from policies.finding import Finding, Kind
 from policies.pack import NAME, Pack, Subject
+from policies.wording import worded
 
 VERSION = "0.0.1"
 """Of a pack whose PulumiPolicy.yaml names none; the engine takes that one."""
@@ -160,14 +161,6 @@ def serve(pack: Pack) -> None:
         threading.Event().wait()
     except KeyboardInterrupt:
         server.stop(0)
-
-
-def worded(finding: Finding) -> str:
-    """The finding as the engine shows it; `gate` reads it back."""
-    said = finding.message
-    if finding.kind is Kind.COULD_NOT_CHECK:
-        said = f"{Kind.COULD_NOT_CHECK}: {said}"
-    return said if finding.waiver is None else f"{finding.waiver.shown()}\n{said}"
 
 
 def _answer(findings: Iterable[Finding]) -> Any:

@@ -32,3 +32,8 @@ def declared(resource: Declared) -> Mapping[str, Any] | None:
     """Its inputs, or its outputs where nobody saw those; None where the engine gave neither."""
     found = _inputs.get(resource.urn, resource.props)
     return found if len(found) else None
+
+
+def forget() -> None:
+    """Of a stack that was checked in this process before."""
+    _inputs.clear()

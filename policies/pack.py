@@ -20,6 +20,7 @@ from pulumi_policy import (
 
 import policies
 from policies.finding import Finding, Kind, resource_of
+from policies.memo import one_analysis
 from policies.review import CouldNotCheckError
 from policies.waivers.granted import granted_for
 
@@ -72,18 +73,24 @@ class Pack:
     def level(self, policy: Policy) -> EnforcementLevel:
         return self.levels.get(policy.name) or policy.enforcement_level or LEVEL
 
-    def of_resource(self, subject: Subject) -> Iterator[Finding]:
+    def of_resource(self, subject: Subject) -> list[Finding]:
         """What the policies of single resources find."""
-        for policy in self._enabled():
-            if isinstance(policy, ResourceValidationPolicy) and policy.has_validation():
-                yield from self._run(policy, self.args(policy, subject), subject.urn)
+        found: list[Finding] = []
+        with one_analysis():
+            for policy in self._enabled():
+                if isinstance(policy, ResourceValidationPolicy) and policy.has_validation():
+                    found += self._run(policy, self.args(policy, subject), subject.urn)
+        return found
 
-    def of_stack(self, resources: list[PolicyResource]) -> Iterator[Finding]:
+    def of_stack(self, resources: list[PolicyResource]) -> list[Finding]:
         """What the policies of the whole stack find; those of resources must have run before."""
-        for policy in self._enabled():
-            if isinstance(policy, StackValidationPolicy):
-                args = StackValidationArgs(resources, self._config(policy))
-                yield from self._run(policy, args, "")
+        found: list[Finding] = []
+        with one_analysis():
+            for policy in self._enabled():
+                if isinstance(policy, StackValidationPolicy):
+                    args = StackValidationArgs(resources, self._config(policy))
+                    found += self._run(policy, args, "")
+        return found
 
     def remedies(self) -> Iterator[ResourceValidationPolicy]:
         """Policies that may change a resource."""

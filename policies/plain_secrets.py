@@ -48,7 +48,7 @@ _NAMES_OF_SECRETS = frozenset(
 )
 """TLS_SECRET is the name of an object of Kubernetes, CLIENT_SECRET is a secret."""
 _NAME_OF_CLUSTER = ["initial", "cluster", "token"]
-"""What etcd tells its clusters apart by."""
+"""By which etcd tells clusters apart (etcd.io, docs/v3.5/op-guide/clustering)."""
 _SWITCHES = frozenset({"allow", "disable", "enable", "no", "require", "skip", "use", "with"})
 
 _PLACEHOLDERS = frozenset(

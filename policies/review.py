@@ -8,10 +8,11 @@ lose the refusals beside it either. An error inside a policy is a refusal: a rul
 be applied must not let anything through.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pulumi_policy import (
     PolicyResource,
@@ -24,8 +25,11 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from policies.declared import remember
+from policies.memo import once
 
 Config = Mapping[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ class Resource:
 
 
 def resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
-    return Resource(given.resource_type, given.name, given.urn, given.props)
+    return _resource(given.resource_type, given.name, given.urn, given.props)
+
+
+_resource = once(Resource)
 
 
 class UnreadableError(Exception):
@@ -91,7 +98,7 @@ class Review:
 
     def __init__(self, report: ReportViolation) -> None:
         self._report = report
-        self._unchecked: list[Unchecked] = []
+        self._unchecked: dict[Unchecked, None] = {}
 
     def refuse(self, place: Place, *, found: str, allowed: str, fix: str) -> None:
         """A violation; of an advisory policy it is advice."""
@@ -99,8 +106,11 @@ class Review:
 
     def could_not_check(self, place: Place, why: str) -> None:
         """Said once, however many checks stumble over it."""
-        if (note := Unchecked(place, why)) not in self._unchecked:
-            self._unchecked.append(note)
+        self._unchecked[Unchecked(place, why)] = None
+
+    @property
+    def unchecked(self) -> list[Unchecked]:
+        return list(self._unchecked)
 
     @contextmanager
     def reading(self, place: Place) -> Iterator[None]:
@@ -114,7 +124,32 @@ class Review:
 
     def finish(self) -> None:
         if self._unchecked:
-            raise CouldNotCheckError(self._unchecked)
+            raise CouldNotCheckError(self.unchecked)
+
+
+def noted_once(
+    walk: Callable[Concatenate[Review, P], Iterable[T]],
+) -> Callable[Concatenate[Review, P], Sequence[T]]:
+    """`walk`, done once an analysis; each policy that asks notes what it could not check."""
+
+    def walked(*args: P.args, **kwargs: P.kwargs) -> tuple[Sequence[T], Sequence[Unchecked]]:
+        notes = Review(_reports_nothing)
+        return tuple(walk(notes, *args, **kwargs)), notes.unchecked
+
+    walked_once = once(walked)
+
+    @wraps(walk)
+    def walks(review: Review, /, *args: P.args, **kwargs: P.kwargs) -> Sequence[T]:
+        found, unchecked = walked_once(*args, **kwargs)
+        for each in unchecked:
+            review.could_not_check(each.place, each.why)
+        return found
+
+    return walks
+
+
+def _reports_nothing(message: str, urn: str | None = None) -> None:
+    raise AssertionError(f"who walks for several policies refuses nothing: {message}")
 
 
 @contextmanager

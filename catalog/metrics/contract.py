@@ -2,8 +2,7 @@
 against a ratio, a label that is not there.
 
 Prometheus takes all of these, and such an alert is silent for ever: `vllm:gpu_cache_usage_perc
-> 90` was wrong twice (removed in vLLM 0.12, and a ratio). `problems` needs promql-parser, of the
-development dependencies.
+> 90` was wrong twice (removed in vLLM 0.12, and a ratio).
 """
 
 import operator

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.aws.node_groups import depends_on, of_type, refers_to
+from policies.aws.node_groups import depends_on, of_type, referred, refers_to
 from policies.declared import declared
 from policies.reading import child
 
@@ -54,14 +54,13 @@ def placement_group_of(
     template: PolicyResource, resources: Iterable[PolicyResource]
 ) -> PolicyResource | None:
     """The placement group of the stack that the template names."""
-    for group in of_type(resources, _PLACEMENT_GROUP):
-        for path, field in (
-            (("placement", "groupName"), "name"),
-            (("placement", "groupName"), "id"),
-            (("placement", "groupId"), "placementGroupId"),
-        ):
-            if refers_to(template, path, group, field):
-                return group
+    for path, field in (
+        (("placement", "groupName"), "name"),
+        (("placement", "groupName"), "id"),
+        (("placement", "groupId"), "placementGroupId"),
+    ):
+        if found := referred(template, path, resources, _PLACEMENT_GROUP, field):
+            return found[0]
     return None
 
 

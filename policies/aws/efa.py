@@ -9,13 +9,12 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.aws.node_groups import (
     LAUNCH_TEMPLATE,
-    NODE_GROUP,
+    groups_by_template,
     instance_types_of,
     of_type,
-    uses_template,
 )
 from policies.reading import child, elements, is_one_of
-from policies.review import Place, Review, resource
+from policies.review import Place, Review, noted_once, resource
 
 EFA_TYPES = frozenset({"efa", "efa-only"})
 
@@ -48,6 +47,7 @@ class EfaTemplate:
         return list(dict.fromkeys(types))
 
 
+@noted_once
 def efa_templates(review: Review, resources: Sequence[PolicyResource]) -> Iterator[EfaTemplate]:
     for template in of_type(resources, LAUNCH_TEMPLATE):
         place = resource(template).place
@@ -70,5 +70,5 @@ def efa_templates(review: Review, resources: Sequence[PolicyResource]) -> Iterat
                         review.could_not_check(place.inside(f"interface {index}"), error.message)
                         complete = False
             if has_efa:
-                groups = [g for g in of_type(resources, NODE_GROUP) if uses_template(g, template)]
+                groups = groups_by_template(resources).get(template.urn, [])
                 yield EfaTemplate(template, interfaces, complete, groups)

@@ -6,11 +6,12 @@ those are literals.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.memo import once
 from policies.reading import child, elements, known
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -19,6 +20,7 @@ LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _GPU_FAMILY = re.compile(r"(?:p|g)[0-9][a-z0-9-]*\..+")
 
 
+@once
 def of_type(resources: Iterable[PolicyResource], *types: str) -> list[PolicyResource]:
     return [resource for resource in resources if resource.resource_type in types]
 
@@ -48,17 +50,51 @@ def refers_to(
     return value is not None and value == known_text(target, target_field)
 
 
-def uses_template(group: PolicyResource, template: PolicyResource) -> bool:
-    return refers_to(group, ("launchTemplate", "id"), template) or refers_to(
-        group, ("launchTemplate", "name"), template, "name"
-    )
+def referred(
+    resource: PolicyResource,
+    path: Sequence[str],
+    resources: Iterable[PolicyResource],
+    target_type: str,
+    target_field: str = "id",
+) -> list[PolicyResource]:
+    """All of a type that the value at `path` is of: as `refers_to`, without asking each of them."""
+    sources = of_type(resource.property_dependencies.get(path[0], []), target_type)
+    named = by_text(resources, target_type, target_field).get(known_text(resource, *path), [])
+    return [*sources, *(each for each in named if each not in sources)]
 
 
+@once
+def by_text(
+    resources: Iterable[PolicyResource], resource_type: str, field: str
+) -> Mapping[str | None, list[PolicyResource]]:
+    """Resources of a type by the text of a field; those whose text is not known are left out."""
+    found: dict[str | None, list[PolicyResource]] = {}
+    for each in of_type(resources, resource_type):
+        if (text := known_text(each, field)) is not None:
+            found.setdefault(text, []).append(each)
+    return found
+
+
+@once
 def template_of(
     group: PolicyResource, resources: Iterable[PolicyResource]
 ) -> PolicyResource | None:
-    templates = of_type(resources, LAUNCH_TEMPLATE)
-    return next((template for template in templates if uses_template(group, template)), None)
+    for field in ("id", "name"):
+        if found := referred(group, ("launchTemplate", field), resources, LAUNCH_TEMPLATE, field):
+            return found[0]
+    return None
+
+
+@once
+def groups_by_template(
+    resources: Iterable[PolicyResource],
+) -> Mapping[str, list[PolicyResource]]:
+    """Node groups by the URN of the launch template that they use."""
+    found: dict[str, list[PolicyResource]] = {}
+    for group in of_type(resources, NODE_GROUP):
+        if (template := template_of(group, resources)) is not None:
+            found.setdefault(template.urn, []).append(group)
+    return found
 
 
 def instance_types_of(group: PolicyResource, template: PolicyResource | None) -> list[str]:
@@ -79,6 +115,7 @@ def may_have_gpus(instance_type: str) -> bool:
     return _GPU_FAMILY.fullmatch(instance_type) is not None
 
 
+@once
 def is_gpu_group(group: PolicyResource, resources: Iterable[PolicyResource]) -> bool:
     return any(
         may_have_gpus(name) for name in instance_types_of(group, template_of(group, resources))

@@ -11,7 +11,7 @@ from pulumi_policy import ResourceValidationPolicy, Severity
 from catalog.gpu_nodes import GPU_RESOURCE
 from policies.kubernetes.workloads import Container
 from policies.quantities import quantity
-from policies.reading import shown
+from policies.reading import child, elements, shown
 from policies.review import Config, Resource, Review, UnreadableError, of_resource
 from policies.servers.llm_servers import llm_servers
 from policies.servers.server_flags import ServerFlags
@@ -28,6 +28,9 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
 def _check_limit(review: Review, container: Container, flags: ServerFlags) -> None:
     limit = container.quantities("limits", GPU_RESOURCE)
     if limit is None and container.partial:
+        return
+    if limit is None and elements(child(container.fields, "resources", "claims")):
+        review.could_not_check(container.place, "how many GPUs a ResourceClaim gives it")
         return
     try:
         needed = None if flags.takes_all_gpus() else flags.gpus_of_pod()

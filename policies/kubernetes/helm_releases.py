@@ -11,7 +11,7 @@ from catalog.charts import Chart
 from policies.aws.node_groups import of_type
 from policies.declared import declared
 from policies.reading import child
-from policies.review import Place, Review, UnreadableError, resource
+from policies.review import Place, Review, UnreadableError, noted_once, resource
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CHART = "kubernetes:helm.sh/v4:Chart"
@@ -37,6 +37,7 @@ class Release:
         return found
 
 
+@noted_once
 def releases_of(
     review: Review, resources: Sequence[PolicyResource], chart: Chart
 ) -> Iterator[Release]:

@@ -16,12 +16,13 @@ from policies.aws.node_groups import (
     template_of,
 )
 from policies.reading import child, shown
-from policies.review import Review, resource
+from policies.review import Review, noted_once, resource
 
 # Labels of these domains come from EKS, the kubelet or the GPU operator, not from the group.
 _AUTOMATIC_DOMAINS = ("kubernetes.io", "k8s.io", "amazonaws.com", "nvidia.com")
 
 
+@noted_once
 def gpu_nodes(
     review: Review, pod: Mapping[str, Any], resources: Sequence[PolicyResource]
 ) -> Iterator[tuple[GpuInstanceType, PolicyResource]]:

@@ -9,7 +9,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.declared import declared
 from policies.reading import child, elements, shown
-from policies.review import Place, Resource, Review
+from policies.review import Place, Resource, Review, noted_once
 
 _TEMPLATE = ("spec", "template", "spec")
 _LEADER_WORKER = ("spec", "leaderWorkerTemplate")
@@ -121,12 +121,14 @@ class Container:
         return child(self.fields, "resources", of, name)
 
 
+@noted_once
 def containers(review: Review, subject: Resource) -> Iterator[Container]:
     """Containers, init containers and ephemeral containers of `subject`."""
     for pod in pods(review, subject):
         yield from _containers_of_pod(review, pod)
 
 
+@noted_once
 def pods(review: Review, subject: Resource) -> Iterator[Pod]:
     """Each kind of pod that `subject` makes."""
     if not is_workload(subject):

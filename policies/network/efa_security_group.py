@@ -13,7 +13,8 @@ from pulumi_policy import PolicyResource, Severity, StackValidationPolicy
 from pulumi_policy.proxy import UnknownValueError
 
 from policies.aws.efa import EfaTemplate, efa_templates
-from policies.aws.node_groups import depends_on, known_text, of_type, refers_to
+from policies.aws.node_groups import by_text, known_text, of_type, referred, refers_to
+from policies.memo import once
 from policies.reading import child, elements, is_one_of, is_true, known
 from policies.review import Config, Review, of_stack, resource
 
@@ -38,15 +39,14 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
 def _check_template(
     review: Review, template: EfaTemplate, resources: Sequence[PolicyResource]
 ) -> None:
-    groups = of_type(resources, _GROUP)
-    missing = {group.urn: _missing(group, resources) for group in groups}
     # Interfaces mostly have the same groups: what is wrong with them is said once.
     refused: dict[str, list[str]] = {}
     unchecked: dict[str, list[str]] = {}
     for index, interface in enumerate(template.interfaces):
         given = _ids(interface)
-        attached, elsewhere = _groups_of(given, template, groups, resources)
-        if not given or any(not missing[group.urn] for group in attached):
+        attached, elsewhere = _groups_of(given, template, resources)
+        missing = {group.urn: _missing(group, resources) for group in attached}
+        if not given or not all(missing.values()):
             continue  # efa_interfaces refuses an interface without groups
         if elsewhere:
             unchecked.setdefault(", ".join(elsewhere), []).append(str(index))
@@ -77,35 +77,26 @@ def _ids(interface: Mapping[str, Any]) -> list[Any]:
 
 
 def _groups_of(
-    given: Sequence[Any],
-    template: EfaTemplate,
-    groups: Sequence[PolicyResource],
-    resources: Sequence[PolicyResource],
+    given: Sequence[Any], template: EfaTemplate, resources: Sequence[PolicyResource]
 ) -> tuple[list[PolicyResource], list[str]]:
     """Groups of the stack among the ids of an interface, and what its other ids are.
 
     The cluster's own group is neither: its rules are EKS's, which may change them.
     """
-    by_id = {known_text(group, "id"): group for group in groups}
+    by_id = by_text(resources, _GROUP, "id")
     clusters = {
         known_text(cluster, "vpcConfig", "clusterSecurityGroupId")
         for cluster in of_type(resources, _CLUSTER)
     }
-    attached = [by_id[value] for value in given if isinstance(value, str) and value in by_id]
-    strangers = [
-        value
-        for value in given
-        if isinstance(value, str) and value not in by_id and value not in clusters
-    ]
+    literal = [value for value in given if isinstance(value, str)]
+    attached = [group for value in literal for group in by_id.get(value, [])]
+    strangers = [value for value in literal if value not in by_id and value not in clusters]
     unknown = any(isinstance(value, UnknownValueError) for value in given)
     if not unknown and not strangers:
         return attached, []
     # All that is known of these is whose outputs the template takes.
     taken = [
-        group
-        for group in groups
-        if known_text(group, "id") is None
-        and depends_on(template.template, "networkInterfaces", group)
+        source for source in of_type(_sources(template), _GROUP) if known_text(source, "id") is None
     ]
     if unknown:
         sources = [] if attached or taken else _other_sources(template)
@@ -113,10 +104,15 @@ def _groups_of(
     return attached + taken, [] if taken else strangers
 
 
+def _sources(template: EfaTemplate) -> list[PolicyResource]:
+    """Resources whose outputs the interfaces take."""
+    return template.template.property_dependencies.get("networkInterfaces", [])
+
+
 def _other_sources(template: EfaTemplate) -> list[str]:
     """Resources that unknown ids come from, other than security groups and clusters."""
-    sources = template.template.property_dependencies.get("networkInterfaces", [])
-    return [resource(s).place.text for s in sources if s.resource_type not in (_GROUP, _CLUSTER)]
+    sources = [s for s in _sources(template) if s.resource_type not in (_GROUP, _CLUSTER)]
+    return [resource(source).place.text for source in sources]
 
 
 def _missing(group: PolicyResource, resources: Sequence[PolicyResource]) -> list[str]:
@@ -126,7 +122,7 @@ def _missing(group: PolicyResource, resources: Sequence[PolicyResource]) -> list
         f"self-referencing {direction} of all protocols"
         for direction in directions
         if not _has_inline_rule(group, direction)
-        and not any(_is_self_rule(rule, group, direction) for rule in resources)
+        and group.urn not in _admitted(resources, direction)
     ]
 
 
@@ -142,21 +138,27 @@ def _has_inline_rule(group: PolicyResource, direction: Direction) -> bool:
         return False
 
 
-def _is_self_rule(rule: PolicyResource, group: PolicyResource, direction: Direction) -> bool:
-    if rule.resource_type == _RULES[direction]:
-        return (
-            known_text(rule, "ipProtocol") in _ALL_PROTOCOLS
-            and refers_to(rule, ("securityGroupId",), group)
-            and refers_to(rule, ("referencedSecurityGroupId",), group)
-        )
-    if rule.resource_type == _OLD_RULE:
-        return (
-            known_text(rule, "type") == direction
-            and known_text(rule, "protocol") in _ALL_PROTOCOLS
-            and refers_to(rule, ("securityGroupId",), group)
-            and (_is_to_self(rule) or refers_to(rule, ("sourceSecurityGroupId",), group))
-        )
-    return False
+@once
+def _admitted(resources: Sequence[PolicyResource], direction: Direction) -> frozenset[str]:
+    """URNs of the groups that a rule of its own admits to themselves."""
+    rules = of_type(resources, _RULES[direction], _OLD_RULE)
+    return frozenset(group.urn for rule in rules for group in _of_rule(rule, direction, resources))
+
+
+def _of_rule(
+    rule: PolicyResource, direction: Direction, resources: Sequence[PolicyResource]
+) -> list[PolicyResource]:
+    """The groups that `rule` admits to themselves."""
+    is_old = rule.resource_type == _OLD_RULE
+    if is_old and known_text(rule, "type") != direction:
+        return []
+    if known_text(rule, "protocol" if is_old else "ipProtocol") not in _ALL_PROTOCOLS:
+        return []
+    groups = referred(rule, ("securityGroupId",), resources, _GROUP)
+    if is_old and _is_to_self(rule):
+        return groups
+    other = "sourceSecurityGroupId" if is_old else "referencedSecurityGroupId"
+    return [group for group in groups if refers_to(rule, (other,), group)]
 
 
 def _is_to_self(rule: PolicyResource) -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from policies.kubernetes.workloads import Container, containers
-from policies.review import Resource, Review
+from policies.memo import once
+from policies.review import Resource, Review, noted_once
+from policies.servers.accelerators import is_for_other_hardware
 from policies.servers.command_lines import started_server
 from policies.servers.deepspeed_mii_flags import MiiFlags
 from policies.servers.server_flags import ServerFlags
@@ -27,6 +29,7 @@ _FLAGS: Mapping[Engine, type[ServerFlags]] = MappingProxyType(
 )
 
 
+@noted_once
 def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, ServerFlags]]:
     """Each LLM server of `subject`; one whose flags cannot be read is noted and left out."""
     for container in containers(review, subject):
@@ -37,9 +40,10 @@ def llm_servers(review: Review, subject: Resource) -> Iterator[tuple[Container, 
             yield container, flags
 
 
+@once
 def server_flags(container: Container) -> ServerFlags | None:
-    """Flags of the server that `container` starts; None where it starts none."""
+    """Flags of the server that `container` starts; None where it starts none, or not for GPUs."""
     started = started_server(container.fields, container.pod.variables)
-    if started is None:
+    if started is None or is_for_other_hardware(container.fields):
         return None
     return _FLAGS[started.engine].parse(started.arguments, started.surroundings)

@@ -15,16 +15,22 @@ from policies.review import UnreadableError
 Token = str | UnknownValueError
 """One word, or the error that stands for a word that is not known yet."""
 
+# Also the script of vLLM's image that starts it (examples/online_serving/multi-node-serving.sh).
+_RAY = re.compile(r"\bray\s+start\b|\bmulti-node-serving\.sh\b")
 _REFERENCE = re.compile(r"\$\((\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`hidden` is why a variable that is absent here may be set all the same."""
+    """`hidden` is why a variable that is absent here may be set all the same.
+
+    `starts_ray`: the container joins a Ray cluster before it serves.
+    """
 
     variables: Mapping[str, Token] = field(default_factory=dict)
     hidden: str | UnknownValueError | None = None
     gpus: Any = None
+    starts_ray: bool = False
 
     @property
     def literals(self) -> dict[str, str]:
@@ -62,7 +68,9 @@ def surroundings_of(container: Mapping[str, Any], given: Mapping[str, str]) -> S
         gpus = child(container, "resources", "limits", GPU_RESOURCE)
     except UnknownValueError as error:
         gpus = error
-    return Surroundings(variables, hidden, gpus)
+    words = [*elements(child(container, "command")), *elements(child(container, "args"))]
+    text = " ".join(word for word in words if isinstance(word, str))
+    return Surroundings(variables, hidden, gpus, _RAY.search(text) is not None)
 
 
 def expanded(text: str, variables: Mapping[str, Token]) -> str:

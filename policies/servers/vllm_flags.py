@@ -209,7 +209,9 @@ class VllmFlags(ServerFlags):
         return self.is_on(_EXTERNAL) or _RANK in self.values
 
     def _has_ray(self) -> bool:
-        return self.visible(_EXECUTOR) == "ray"
+        """vLLM takes a Ray cluster that it was started in (config/parallel.py)."""
+        given = self.visible(_EXECUTOR)
+        return given == "ray" or (given is None and self.surroundings.starts_ray)
 
     def _is_one_stage_a_pod(self) -> bool:
         """Ray places one stage a node by vLLM's own rule. Both sizes may be a variable that

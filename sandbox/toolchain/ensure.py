@@ -145,6 +145,12 @@ def ensure_prometheus(reporter: Reporter) -> PrometheusTools:
     return PrometheusTools(found["prometheus"], found["promtool"])
 
 
+def built_promtool() -> Path | None:
+    """The pinned one where it is built or on PATH already."""
+    module = prometheus_module()
+    return next((_find(module, tool) for tool in module.tools if tool.name == "promtool"), None)
+
+
 def module_folder(module: GoModule) -> Path:
     return cache_root() / "tools" / module.key
 

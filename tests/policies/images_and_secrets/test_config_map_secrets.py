@@ -55,6 +55,8 @@ def test_an_entry_is_refused_by_a_shape_in_it_which_is_not_shown(
         {"api-key": ""},
         {"config.yaml": "password_file: /run/secrets/password\napi_key: ${API_KEY}"},
         {"token": None, "password": 7},
+        {"credentials": '{"storageSecretNameAnnotation": "serving/storage"}'},
+        {"credentials": "s3:\n  accessKeyIdName: AWS_ACCESS_KEY_ID\n"},
     ],
 )
 def test_what_is_allowed(data: Any) -> None:

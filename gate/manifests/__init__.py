@@ -1,0 +1,1 @@
+"""The pack over plain Kubernetes manifests, with no engine and no cluster."""

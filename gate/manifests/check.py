@@ -1,0 +1,144 @@
+"""Runs the pack over objects, and makes a report of what it finds."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from pulumi_policy import Policy, PolicyResource
+from pulumi_policy.proxy import unknown_checking_proxy
+
+from catalog.project import PROJECT
+from catalog.waivers import Waiver
+from gate.manifests.lines import place_of
+from gate.manifests.nodes import no_options, node_group
+from gate.manifests.objects import Object, Objects
+from gate.manifests.premises import why_not_run
+from gate.policy_config import PolicyConfig
+from gate.report import Item, Outcome, Place, Section, Step
+from policies import declared, stack_config
+from policies.finding import Finding, Kind
+from policies.pack import Pack, Subject, listed
+from policies.waivers.granted import SECTION as WAIVERS
+
+_SHOWN_OTHERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How to judge: `is_strict` lets what could not be checked refuse as well.
+
+    `instance_types` are those of the nodes that the objects will run on.
+    """
+
+    instance_types: Sequence[str] = ()
+    waivers: Sequence[Waiver] = ()
+    waivers_file: str = ""
+    policy_config: PolicyConfig = field(default_factory=PolicyConfig)
+    is_strict: bool = False
+
+
+def check(objects: Objects, asked: Asked) -> Section:
+    policies = [each.policy for each in listed()]
+    started_s = time.monotonic()
+    findings = _findings(objects.found, [p for p in policies if why_not_run(p) is None], asked)
+    by_name = {policy.name: policy for policy in policies}
+    by_urn = {each.urn: each for each in objects.found}
+    items = [_item(each, by_name[each.policy], by_urn, asked) for each in findings]
+    used = {each.waiver for each in findings}
+    return Section(
+        "manifests",
+        [
+            Step("read", Outcome.PASSED, _what_was_read(objects)),
+            Step(
+                "policies",
+                Outcome.REFUSED if any(item.refuses for item in items) else Outcome.PASSED,
+                _what_was_found(items),
+                items,
+                time.monotonic() - started_s,
+            ),
+            *_not_run(policies),
+        ],
+        waivers=tuple(asked.waivers),
+        unused_waivers=tuple(w for w in asked.waivers if w not in used),
+    )
+
+
+def _findings(objects: Sequence[Object], policies: Sequence[Policy], asked: Asked) -> list[Finding]:
+    """The pack keeps what it has seen of a stack in its modules: each run begins with nothing."""
+    given = [waiver.model_dump(mode="json") for waiver in asked.waivers]
+    stack_config.use({f"{PROJECT}:{WAIVERS}": json.dumps(given)})
+    declared.forget()
+    try:
+        pack = Pack(policies, asked.policy_config.levels, asked.policy_config.settings)
+        members = [_member(each) for each in objects]
+        found: list[Finding] = []
+        for member in members:
+            subject = Subject(
+                member.resource_type, member.name, member.urn, member.props, member.opts
+            )
+            found += pack.of_resource(subject)
+        groups = [node_group(each) for each in asked.instance_types]
+        found += pack.of_stack([*members, *groups])
+        return found
+    finally:
+        declared.forget()
+        stack_config.use({})
+
+
+def _member(each: Object) -> PolicyResource:
+    props = unknown_checking_proxy(each.props)
+    return PolicyResource(each.type, props, each.urn, each.name, no_options(), None, None, [], {})
+
+
+def _item(finding: Finding, policy: Policy, by_urn: Mapping[str, Object], asked: Asked) -> Item:
+    of = by_urn.get(finding.urn)
+    message, place = finding.message, None
+    if of is not None:
+        place = place_of(of, finding.message)
+        message += f" (rendered from {of.source})" if of.source else ""
+    elif asked.waivers_file and "waivers" in (policy.tags or ()):
+        place = Place(asked.waivers_file)
+    refuses = finding.refuses and (asked.is_strict or finding.kind is Kind.VIOLATION)
+    return Item(
+        finding.policy,
+        finding.kind.value,
+        finding.level.value,
+        finding.severity.value if finding.severity else "",
+        finding.resource,
+        finding.urn,
+        message,
+        refuses,
+        policy.remediation_steps or "",
+        policy.url or "",
+        finding.waiver,
+        place,
+    )
+
+
+def _what_was_read(objects: Objects) -> str:
+    said = f"objects: {len(objects.found)}, files: {len(objects.files)}"
+    if objects.others:
+        shown = ", ".join(objects.others[:_SHOWN_OTHERS])
+        more = len(objects.others) - _SHOWN_OTHERS
+        said += (
+            f"; no Kubernetes objects, so not judged: {shown}"
+            f"{f' and {more} more documents' if more > 0 else ''}"
+        )
+    return said
+
+
+def _what_was_found(items: Sequence[Item]) -> str:
+    refusing = sum(item.refuses for item in items)
+    waived = sum(item.waiver is not None for item in items)
+    return f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
+
+
+def _not_run(policies: Iterable[Policy]) -> Iterator[Step]:
+    reasons = sorted(
+        (why, policy.name) for policy in policies if (why := why_not_run(policy)) is not None
+    )
+    for why, group in groupby(reasons, key=lambda each: each[0]):
+        names = ", ".join(name for _, name in group)
+        yield Step("policies not run", Outcome.SKIPPED, f"{why}: {names}")
