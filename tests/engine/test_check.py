@@ -159,6 +159,7 @@ def test_what_is_protected_refuses_and_another_kind_of_engine_is_advice(tree: Tr
 
     def change(config: Any) -> None:
         config[weights] = {"kind": "instance_store"}
+        config["moe-serving:gpu_node_group"].update(desired_nodes=2)
         config["moe-serving:model_server"].update(ACROSS_NODES)
 
     tree.edit("dev", change)
