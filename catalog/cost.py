@@ -79,15 +79,15 @@ def cost(
         gpu_price = None
         note = "a Capacity Block is paid for when it is bought, at the price of that day"
     lines = [
-        _line(f"GPU nodes, {gpu.name}", paid_nodes, gpu_price),
-        _line(
+        line(f"GPU nodes, {gpu.name}", paid_nodes, gpu_price),
+        line(
             f"system nodes, {system_instance_type}",
             system_nodes,
             prices.instance_usd_per_hour(system_instance_type, region),
         ),
-        _line("EKS control plane", 1, prices.eks_cluster_usd_per_hour(region)),
-        _line("NAT gateways", nat_gateways, prices.nat_gateway_usd_per_hour(region)),
-        _line(
+        line("EKS control plane", 1, prices.eks_cluster_usd_per_hour(region)),
+        line("NAT gateways", nat_gateways, prices.nat_gateway_usd_per_hour(region)),
+        line(
             "interface endpoints, per zone",
             interface_endpoints,
             prices.interface_endpoint_usd_per_hour(region),
@@ -97,5 +97,6 @@ def cost(
     return Cost(gpu_nodes, gpu_nodes * gpu.gpu_count, tuple(some), note)
 
 
-def _line(what: str, count: int, usd_each: float | None) -> Line:
+def line(what: str, count: int, usd_each: float | None) -> Line:
+    """`count` of what costs `usd_each` an hour, None where no price is known."""
     return Line(what, count, None if usd_each is None else count * usd_each)

@@ -47,9 +47,9 @@ _NAMES_OF_SECRETS = frozenset(
     {"ca", "cert", "certificate", "existing", "image", "k8s", "kubernetes", "pull", "ssl", "tls"}
 )
 """TLS_SECRET is the name of an object of Kubernetes, CLIENT_SECRET is a secret."""
-_SWITCHES = frozenset({"allow", "disable", "enable", "no", "require", "skip", "use", "with"})
-_NAMES_OF_CLUSTERS = (["initial", "cluster", "token"],)
+_NAME_OF_CLUSTER = ["initial", "cluster", "token"]
 """By which etcd tells clusters apart (etcd.io, docs/v3.5/op-guide/clustering)."""
+_SWITCHES = frozenset({"allow", "disable", "enable", "no", "require", "skip", "use", "with"})
 
 _PLACEHOLDERS = frozenset(
     {
@@ -78,7 +78,7 @@ def is_secret(name: str, text: str) -> bool:
     """Whether `text` is the secret that `name` says it is, and not where to find it."""
     if not is_secret_name(name) or text.strip().lower() in _PLACEHOLDERS:
         return False
-    if _REFERENCE.fullmatch(text) or _is_elsewhere(text):
+    if _REFERENCE.fullmatch(text) or _is_elsewhere(text) or _is_document(text):
         return False
     if _SHORT_NUMBER.fullmatch(text) and not _is_password(_words(name)):
         return False
@@ -87,7 +87,7 @@ def is_secret(name: str, text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     words = _words(name)
-    if not words or not _SWITCHES.isdisjoint(words[:-1]) or words in _NAMES_OF_CLUSTERS:
+    if not words or not _SWITCHES.isdisjoint(words) or words[-3:] == _NAME_OF_CLUSTER:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     match last:
@@ -120,3 +120,9 @@ def _words(name: str) -> list[str]:
 
 def _is_elsewhere(text: str) -> bool:
     return _ELSEWHERE.fullmatch(text) is not None and _KEY_OF_AWS.fullmatch(text) is None
+
+
+def _is_document(text: str) -> bool:
+    """Settings of many fields, such as an entry `credentials` that says where each of them is."""
+    stripped = text.strip()
+    return "\n" in stripped or stripped.startswith("{")

@@ -35,6 +35,13 @@ def elements(value: Any) -> list[Any]:
     return found
 
 
+def one_or_more(value: Any) -> list[Any]:
+    """As `elements`, of what may also be one value by itself; of nothing, none."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return elements(value)
+    return [] if value in (None, "") else [value]
+
+
 def known(element: Any) -> Any:
     """An element of `elements`, raised where it is the error of an unknown."""
     if isinstance(element, UnknownValueError):

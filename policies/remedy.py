@@ -17,8 +17,8 @@ from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY, deser
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.declared import remember
-from policies.kubernetes.workloads import Path
-from policies.review import Resource, Review
+from policies.kubernetes.workloads import Path, is_workload
+from policies.review import Resource, Review, resource
 
 Edit = tuple[Path, Any]
 """Where, and the value there. An index just behind the end of a list adds to it; maps and lists
@@ -29,15 +29,15 @@ class _BlockedError(Exception):
     """Something on the way is not known, or neither a map nor a list; or a secret is the end."""
 
 
-def of_resource(find: Callable[[Review, Resource], Iterable[Edit]]) -> ResourceRemediation:
-    """The `remediate` of a policy that sees one resource at a time.
+def of_workload(find: Callable[[Review, Resource], Iterable[Edit]]) -> ResourceRemediation:
+    """The `remediate` of a policy on workloads.
 
     It gives the changed properties, or None where there is nothing to mend.
     """
 
     # The SDK's type is a coroutine's; its server and ours take plain properties too.
     def remediate(args: ResourceValidationArgs) -> Any:
-        if not args.resource_type.startswith("kubernetes:"):
+        if not is_workload(resource(args)):
             return None
         try:
             return _mended(args, find)

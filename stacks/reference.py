@@ -42,15 +42,14 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of a whole stack file."""
     schema = Settings.model_json_schema()
     definitions = schema.pop("$defs")
+    required = [f"{PROJECT}:{name}" for name in schema["required"]]
     sections = {f"{PROJECT}:{name}": value for name, value in schema["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A stack of moe-serving",
         "type": "object",
         "required": ["config"],
-        "properties": {
-            "config": {"type": "object", "required": list(sections), "properties": sections}
-        },
+        "properties": {"config": {"type": "object", "required": required, "properties": sections}},
         "$defs": definitions,
     }
 

@@ -34,7 +34,7 @@ _OPEN_CHANGES = 20
 _LEFT_OUT = "\n**{} more do not fit a comment; the reports of the job have them.**"
 
 _ESCAPED = re.compile(
-    r"(?P<structure>[\\`*_~\[\]<>|&$!])|[@#](?=\w)|:(?=//)|\bGH(?=-\d)|\bwww(?=\.)", re.IGNORECASE
+    r"(?P<structure>[\\`*_~\[\]<>|&$!])|[@#]|:(?=//)|\bGH(?=-\d)|\bwww(?=\.)", re.IGNORECASE
 )
 _NOTHING = "&#8203;"
 """A space of no width."""

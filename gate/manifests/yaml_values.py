@@ -85,7 +85,9 @@ def load(text: str) -> Any:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
+        # The end of the text is told as a line of its own.
+        last = len(text.splitlines()) or 1
+        line = 1 if mark is None else min(mark.line + 1, last)
         raise YamlError(line, f"not YAML: {_said(error, text, line)}") from None
     except yaml.YAMLError as error:
         raise YamlError(1, f"not YAML: {error}") from None

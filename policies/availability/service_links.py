@@ -53,7 +53,7 @@ POLICY = ResourceValidationPolicy(
     description="A pod that serves a model has enableServiceLinks false, so that no Service's name"
     " becomes a setting of its server.",
     validate=of_resource(_check),
-    remediate=remedy.of_resource(_mend),
+    remediate=remedy.of_workload(_mend),
     enforcement_level=EnforcementLevel.REMEDIATE,
     severity=Severity.MEDIUM,
     tags=["kubernetes", "remediated", "vllm"],

@@ -91,9 +91,7 @@ def _check_layout(review: Review, place: Place, flags: ServerFlags, model: Model
         )
         return
     for refusal in flags.refusals(model):
-        # Where there is no flag for copies of experts, fewer ranks are all that helps.
-        known = refusal.parameter in flags.layout_flags
-        flag = flags.layout_flags[refusal.parameter if known else "expert_parallel"]
+        flag = flags.layout_flags[refusal.parameter]
         review.refuse(
             place,
             found=_found(flag, refusal),

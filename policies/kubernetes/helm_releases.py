@@ -14,6 +14,9 @@ from policies.reading import child
 from policies.review import Place, Review, UnreadableError, noted_once, resource
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+CHART = "kubernetes:helm.sh/v4:Chart"
+"""What it holds is made by Pulumi, and seen by every policy. Its own inputs the provider
+(4.25) does not pass on, so that policies of them can only say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ def releases_of(
             review.could_not_check(place, "the engine gave none of its properties")
             continue
         with review.reading(place):
-            if _is_of(child(props, "chart"), chart):
+            if is_of(child(props, "chart"), chart):
                 yield Release(place, props)
 
 
-def _is_of(source: Any, chart: Chart) -> bool:
+def is_of(source: Any, chart: Chart) -> bool:
     """A chart comes by its name, as a folder or archive, or by a URL that ends in it."""
     if not isinstance(source, str):
         return False

@@ -131,10 +131,9 @@ def containers(review: Review, subject: Resource) -> Iterator[Container]:
 @noted_once
 def pods(review: Review, subject: Resource) -> Iterator[Pod]:
     """Each kind of pod that `subject` makes."""
-    if not subject.type.startswith("kubernetes:"):
+    if not is_workload(subject):
         return
-    if (kind := kind_of_object(subject)) not in POD_SPECS:
-        return
+    kind = kind_of_object(subject)
     if (props := declared(subject)) is None:
         review.could_not_check(subject.place, "the engine gave none of its properties")
         return
@@ -155,6 +154,10 @@ def _role(path: tuple[str, ...]) -> Role | None:
     if path[:-2] != _LEADER_WORKER:
         return None
     return "leader" if path[-2] == "leaderTemplate" else "worker"
+
+
+def is_workload(subject: Resource) -> bool:
+    return subject.type.startswith("kubernetes:") and kind_of_object(subject) in POD_SPECS
 
 
 def kind_of_object(subject: Resource) -> str:

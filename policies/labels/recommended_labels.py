@@ -14,7 +14,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, Severity
 
 from policies import remedy
 from policies.declared import declared
-from policies.kubernetes.workloads import POD_SPECS, kind_of_object, objects
+from policies.kubernetes.workloads import objects
 from policies.reading import child
 from policies.remedy import Edit
 from policies.review import Resource, Review
@@ -25,9 +25,7 @@ _VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 
 def _mend(review: Review, subject: Resource) -> Iterator[Edit]:
-    if not subject.type.startswith("kubernetes:") or subject.kind.endswith("Patch"):
-        return
-    if kind_of_object(subject) not in POD_SPECS or (props := declared(subject)) is None:
+    if subject.kind.endswith("Patch") or (props := declared(subject)) is None:
         return
     for place, path, workload in objects(review, subject, props):
         with review.reading(place):
@@ -50,7 +48,7 @@ POLICY = ResourceValidationPolicy(
     display_name="Workloads say what they are",
     description="Every workload gets the labels app.kubernetes.io/name and"
     " app.kubernetes.io/managed-by, where it has none.",
-    remediate=remedy.of_resource(_mend),
+    remediate=remedy.of_workload(_mend),
     enforcement_level=EnforcementLevel.REMEDIATE,
     severity=Severity.LOW,
     tags=["kubernetes", "labels", "remediated"],

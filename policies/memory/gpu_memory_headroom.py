@@ -55,7 +55,7 @@ def _check_server(
     beside_gib = 0.0 if model is None else flags.beside_share_gib(model)
     for node, _ in gpu_nodes(review, container.pod.spec, resources):
         caps += _configured(config, _BY_INSTANCE_TYPE, node.name)
-        caps += _left_by(node, share, beside_gib)
+        caps += _left_by(node, beside_gib)
     most, why = min(caps, default=(1.0, ""))
     if given > most:
         review.refuse(
@@ -72,12 +72,11 @@ def _configured(config: Config, caps: str, name: str | None) -> Iterator[Cap]:
         yield float(most), f"the cap of {name}"
 
 
-def _left_by(node: GpuInstanceType, share: MemoryShare, beside_gib: float) -> Iterator[Cap]:
+def _left_by(node: GpuInstanceType, beside_gib: float) -> Iterator[Cap]:
     """In hundredths, as people write shares."""
     if beside_gib:
-        left = (1 - beside_gib / visible_gib(node)) / share.unit
         yield (
-            math.floor(left * 100) / 100,
+            math.floor((1 - beside_gib / visible_gib(node)) * 100) / 100,
             f"{beside_gib:.1f} GiB of a GPU of {node.name} are for what is beside it"
             " (activations, CUDA graphs)",
         )

@@ -35,7 +35,8 @@ def _check_share(
     low: float,
     high: float,
 ) -> None:
-    least, most = low / share.unit, min(high / share.unit, 1)
+    if share.kv_ratio < 1:
+        high = 1.0
     try:
         text = flags.text(share.flag)
     except UnreadableError as error:
@@ -47,11 +48,11 @@ def _check_share(
             found, number = f"no --{share.flag}, so {flags.engine}'s {share.usual:g}", share.usual
         else:
             return
-    if not least <= number <= most:
+    if not low <= number <= high:
         review.refuse(
             place,
             found=found,
-            allowed=f"{least:.3g} to {most:.3g}",
+            allowed=f"{low:g} to {high:g}",
             fix=f"set --{share.flag} to a number in this range",
         )
 

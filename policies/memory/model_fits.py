@@ -131,7 +131,7 @@ def _refuse(
 
 def _share_in_words(flags: ServerFlags, utilization: float) -> str:
     share = flags.memory_share
-    if share is None or (share.covers == "everything" and share.unit == 1):
+    if share is None or (share.covers == "everything" and share.kv_ratio == 1):
         return f"utilisation {utilization:g}"
     given = flags.share()
     if given is None:

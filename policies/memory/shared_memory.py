@@ -144,7 +144,7 @@ POLICY = ResourceValidationPolicy(
     description="An LLM server of several GPUs mounts a volume in memory at /dev/shm, large enough"
     " for NCCL and smaller than its memory limit.",
     validate=of_resource(_check),
-    remediate=remedy.of_resource(_mend),
+    remediate=remedy.of_workload(_mend),
     enforcement_level=EnforcementLevel.REMEDIATE,
     severity=Severity.HIGH,
     tags=[

@@ -45,6 +45,11 @@ class FlagNames:
     other_switches: re.Pattern[str]
     aliases: Mapping[str, str] = field(default_factory=dict)
     in_variables: bool = False
+    _flags: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        long = {flag.replace("_", "-"): flag for flag in self.long}
+        object.__setattr__(self, "_flags", {**long, **self.aliases})
 
     def is_switch(self, name: str) -> bool:
         return self.flag(name) in self.switches or bool(self.other_switches.fullmatch(name))
@@ -55,13 +60,11 @@ class FlagNames:
             return self.short.get(name)
         name, dot, part = name[2:].partition(".")
         name = name.replace("_", "-")
-        names = {**{f.replace("_", "-"): f for f in self.long}, **self.aliases}
-        matching = (
-            {names[name]}
-            if name in names
-            else {flag for each, flag in names.items() if each.startswith(name)}
-        )
+        matching = {self._flags[name]} if name in self._flags else self._abbreviated(name)
         return f"{matching.pop()}{dot}{part}" if len(matching) == 1 else None
+
+    def _abbreviated(self, name: str) -> set[str]:
+        return {flag for each, flag in self._flags.items() if each.startswith(name)}
 
     def given_by(self, variables: Mapping[str, Token]) -> dict[str, Token]:
         """Flags that variables set."""

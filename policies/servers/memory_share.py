@@ -12,21 +12,22 @@ class MemoryShare:
         everything      weights, activations and KV cache (vLLM, TGI)
         weights_and_kv  activations and CUDA graphs are beside it (SGLang)
         kv              the KV cache, out of what weights and activations leave (TensorRT-LLM)
-    `unit` is how much of a GPU's memory a share of 1 is.
+    `kv_ratio` is the part of what weights and activations leave of it that the KV cache gets:
+    an engine that keeps some itself may be given all of a GPU.
     """
 
     flag: str
     usual: float | None
     covers: Literal["everything", "weights_and_kv", "kv"] = "everything"
-    unit: float = 1.0
+    kv_ratio: float = 1.0
 
     def of_gpu(self, share: float, *, weights_ratio: float, overhead_ratio: float) -> float:
         """The share of a GPU that weights, activations and KV cache have together."""
+        taken = weights_ratio + overhead_ratio
         match self.covers:
             case "everything":
-                return share * self.unit
+                return taken + (share - taken) * self.kv_ratio
             case "weights_and_kv":
                 return share + overhead_ratio
             case "kv":
-                taken = weights_ratio + overhead_ratio
-                return taken + share * max(1 - taken, 0)
+                return taken + (1 - taken) * share

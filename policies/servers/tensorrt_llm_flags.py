@@ -6,12 +6,13 @@
 
 import math
 import re
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
 
 from catalog.gpu_overhead import Step
 from catalog.models import Model
-from catalog.parallel_layout import ParallelLayout
+from catalog.parallel_layout import ParallelLayout, Refusal
 from policies.servers.flags import FlagNames
 from policies.servers.memory_share import MemoryShare
 from policies.servers.server_flags import ServerFlags
@@ -45,6 +46,7 @@ class TensorRtLlmFlags(ServerFlags):
             "tensor_parallel_size": _TENSOR_PARALLEL,
             "pipeline_parallel_size": _PIPELINE_PARALLEL,
             "expert_parallel": _EXPERT_PARALLEL,
+            "expert_parallel_size": _EXPERT_PARALLEL,
         }
     )
     memory_share: ClassVar = MemoryShare(_MEMORY_FRACTION, usual=0.9, covers="kv")
@@ -93,6 +95,16 @@ class TensorRtLlmFlags(ServerFlags):
         return self.visible_number(_EXPERT_PARALLEL, 1) in (1, ranks) and all(
             self.visible_number(flag, 1) == 1 for flag in others
         )
+
+    def refusals(self, model: Model) -> Iterator[Refusal]:
+        """It has no flag for copies of experts, so that only fewer ranks help."""
+        for refusal in super().refusals(model):
+            if refusal.parameter == "redundant_experts":
+                size = self.layout().expert_parallel_size
+                even = f"a number that divides the {model.experts} experts of {model.name}"
+                yield Refusal("expert_parallel_size", size, even)
+            else:
+                yield refusal
 
     def _ranks(self) -> int:
         ranks = self.whole_number(_TENSOR_PARALLEL, 1)

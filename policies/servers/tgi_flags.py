@@ -31,7 +31,8 @@ _USUAL_TOKENS = 4096
 _USUAL_REQUESTS = 128
 _MORE_PREFILL_TOKENS = 50
 _WIGGLE_ROOM = 0.9
-"""TGI_WIGGLE_ROOM, of which --cuda-memory-fraction takes its share (models/globals.py)."""
+"""TGI_WIGGLE_ROOM: of the memory that is free after a prefill (models/flash_causal_lm.py, warmup).
+CUDA graphs are made in the rest."""
 _DRAIN_S = 90
 """How long the launcher waits for its web server to answer what runs."""
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
@@ -49,7 +50,7 @@ class TgiFlags(ServerFlags):
     max_model_len: ClassVar = _MAX_TOTAL_TOKENS
     model_flag: ClassVar = _MODEL
     layout_flags: ClassVar = MappingProxyType({"tensor_parallel_size": NUM_SHARD})
-    memory_share: ClassVar = MemoryShare(_MEMORY_FRACTION, usual=1.0, unit=_WIGGLE_ROOM)
+    memory_share: ClassVar = MemoryShare(_MEMORY_FRACTION, usual=1.0, kv_ratio=_WIGGLE_ROOM)
     replicates_kv_heads: ClassVar = False
     most_nodes: ClassVar = 1
     names = FlagNames(

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from catalog import instance_types, memory_fit, models, node_capacity
 from catalog.alerts import Served
+from catalog.budget import Budget
 from catalog.section import Section
 from catalog.waivers import Waiver
 from stacks.settings import serving
@@ -39,6 +40,8 @@ class Settings(Section):
     model_server: ModelServerSettings
     model_weights: ModelWeightsSettings
     alerts: AlertSettings
+    budget: Budget | None = None
+    """What the stack may cost; without it nothing holds it to a price."""
     waivers: tuple[Waiver, ...] = ()
     """Findings of policies that are let pass, each until a day."""
 

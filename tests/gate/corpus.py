@@ -1,18 +1,25 @@
 """The pack over other people's manifests: fetched, judged, counted.
 
-Go modules come at a pinned version and hash by `go mod download`; charts in them are rendered by
-Helm, which is built of its own module. Nothing of their text is kept here. Each file, and each
-rendered chart, is judged as one input. `tests.gate.corpus_page` makes docs/false-alarms.md of it.
+Go modules and source distributions of PyPI come at a pinned version and hash; charts in them are
+rendered by Helm, which is built of its own module. Nothing of their text is kept here. Each file,
+each rendered chart and each YAML example of a Markdown page is judged as one input.
+`tests.gate.corpus_page` makes docs/false-alarms.md of it.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
+import textwrap
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+
+from pypi_simple import PyPISimple
 
 from gate.manifests.check import Asked, check
 from gate.manifests.files import SUFFIXES, Limits, documents
@@ -23,16 +30,23 @@ from policies.kubernetes.workloads import containers
 from policies.review import Resource, Review
 from policies.servers.llm_servers import llm_servers
 
+_EXAMPLE = re.compile(
+    r"^(?P<indent>[ >]*)```ya?ml[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE
+)
 HELM = "helm.sh/helm/v3/cmd/helm@v3.18.6"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A Go module and its hash, as go.sum has it."""
+    """A Go module and its hash as go.sum has it, or a project of PyPI and its SHA-256."""
 
-    module: str
+    name: str
     version: str
-    sum: str
+    hash: str
+
+    @property
+    def is_go_module(self) -> bool:
+        return self.hash.startswith("h1:")
 
 
 SOURCES = (
@@ -111,6 +125,26 @@ SOURCES = (
         "v0.9.0",
         "h1:DcJCgxjjoGOx//QHZkeKpyiblxYq70aCRZNYSfykWyI=",
     ),
+    Source(
+        "llm-d-planner",
+        "0.3.3",
+        "0e10838e8e496c39c7235d05cbad83e560f02eb62fa56487a50032d72e1c0566",
+    ),
+    Source(
+        "lmcache",
+        "0.5.7rc2",
+        "afe0713416c9b5a55ac2202560893dabe268ea72c9c778ef7fc75d818a7cd96f",
+    ),
+    Source(
+        "skypilot",
+        "0.9.3",
+        "9088b4607ace5574b8a73379968a033ce29fdc90f68bfb4ed07e04dee4681ee6",
+    ),
+    Source(
+        "vllm",
+        "0.9.2",
+        "6b0d855ea8ba18d76364c9b82ea94bfcaa9c9e724055438b5733e4716ed104e1",
+    ),
 )
 
 
@@ -120,6 +154,7 @@ class Tally:
 
     charts: int = 0
     files: int = 0
+    examples: int = 0
     unread: list[str] = field(default_factory=list)
     objects: int = 0
     containers: int = 0
@@ -137,7 +172,12 @@ class Tally:
 
 
 def tally(source: Source, helm: Path) -> Tally:
-    root = _fetched(source)
+    with tempfile.TemporaryDirectory() as folder:
+        root = (_go_module if source.is_go_module else _sdist)(source, Path(folder))
+        return _tally_of(root, helm)
+
+
+def _tally_of(root: Path, helm: Path) -> Tally:
     told = Tally()
     charts = {path.parent for path in root.rglob("Chart.yaml")}
     for chart in sorted(charts):
@@ -149,6 +189,12 @@ def tally(source: Source, helm: Path) -> Tally:
         if path.suffix in SUFFIXES and path.is_file() and not is_of_chart and _may_be(path):
             told.files += 1
             _judge(told, str(path.relative_to(root)), str(path), b"")
+    for path in sorted(root.rglob("*.md")):
+        for match in _EXAMPLE.finditer(path.read_text(errors="replace")):
+            text = textwrap.dedent(match["text"])
+            if "apiVersion:" in text and "kind:" in text:
+                told.examples += 1
+                _judge(told, str(path.relative_to(root)), "-", text.encode())
     return told
 
 
@@ -183,13 +229,31 @@ def built_helm(folder: Path) -> Path:
     return folder / "helm"
 
 
-def _fetched(source: Source) -> Path:
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = f"{source.module}@{source.version}"
-        told = json.loads(_go(Path(folder), "mod", "download", "-json", wanted))
-    if told["Sum"] != source.sum:
-        raise SystemExit(f"{source.module}: {told['Sum']} instead of {source.sum}")
+def _go_module(source: Source, folder: Path) -> Path:
+    wanted = f"{source.name}@{source.version}"
+    told = json.loads(_go(folder, "mod", "download", "-json", wanted))
+    _compare(source, told["Sum"])
     return Path(told["Dir"])
+
+
+def _sdist(source: Source, folder: Path) -> Path:
+    with PyPISimple() as registry:
+        (package,) = (
+            each
+            for each in registry.get_project_page(source.name).packages
+            if each.package_type == "sdist" and each.version == source.version
+        )
+        archive = folder / package.filename
+        registry.download_package(package, archive)
+    _compare(source, hashlib.sha256(archive.read_bytes()).hexdigest())
+    with tarfile.open(archive) as members:
+        members.extractall(folder / "unpacked", filter="data")
+    return folder / "unpacked"
+
+
+def _compare(source: Source, found: str) -> None:
+    if found != source.hash:
+        raise SystemExit(f"{source.name} {source.version}: {found} instead of {source.hash}")
 
 
 def _go(folder: Path, *arguments: str, **variables: str) -> bytes:

@@ -21,8 +21,19 @@ OTHER_NAMES = [
     *("MAX_NUM_BATCHED_TOKENS", "max_num_queued_tokens", "EOS_TOKEN", "PAD_TOKEN", "KEY"),
     *("COST_PER_TOKEN", "time_per_output_token", "PUBLIC_KEY", "CACHE_KEY", "TLS_SECRET"),
     *("imagePullSecret", "existingSecret", "AWS_ACCESS_KEY_ID", "HF_HOME", "USE_AUTH_TOKEN"),
-    *("MYSQL_ALLOW_EMPTY_PASSWORD", "initial-cluster-token"),
-    *("no-api-key", "SECRETS_STORE", "TOKEN_TTL_S", "tokens", "keyboard", "", "_", "123", "---"),
+    *(
+        "no-api-key",
+        "SECRETS_STORE",
+        "TOKEN_TTL_S",
+        "tokens",
+        "keyboard",
+        "",
+        "initial-cluster-token",
+        *("MYSQL_ALLOW_EMPTY_PASSWORD", "ETCD_INITIAL_CLUSTER_TOKEN"),
+        "_",
+        "123",
+        "---",
+    ),
 ]
 
 
@@ -51,6 +62,7 @@ def test_names_of_other_things(name: str) -> None:
             "vault:secret/data/a",
         ),
         *("arn:aws:secretsmanager:us-east-1:1:secret:a", "https://auth.example.com/token", "--"),
+        *('{"gcs": {"credentialFileName": "gcloud.json"}}', "gcs:\n  file: gcloud.json"),
         # A path of as many characters as a secret key of AWS has.
         "/var/run/secrets/huggingface/user-tokens",
     ],
@@ -59,7 +71,9 @@ def test_where_a_secret_is_kept_is_none(text: str) -> None:
     assert not is_secret("HF_TOKEN", text)
 
 
-@pytest.mark.parametrize("text", ["hunter2", "Pa$sw0rd123", "a<b>c", "1234567", "x/y+z=", FORTY])
+@pytest.mark.parametrize(
+    "text", ["hunter2", '["hunter2"]', "Pa$sw0rd123", "a<b>c", "1234567", "x/y+z=", FORTY]
+)
 def test_values_of_secrets(text: str) -> None:
     assert is_secret("HF_TOKEN", text)
 

@@ -37,7 +37,7 @@ def policy(*edits: Edit | Exception) -> ResourceValidationPolicy:
         pass
 
     return ResourceValidationPolicy(
-        "test", "Test.", validate=validate, remediate=remedy.of_resource(find)
+        "test", "Test.", validate=validate, remediate=remedy.of_workload(find)
     )
 
 
@@ -74,8 +74,9 @@ def test_a_remedy_that_fails_changes_nothing() -> None:
     assert mend(policy((("x",), 1), ZeroDivisionError()), {"a": 1}) is None
 
 
-def test_other_providers_resources_are_not_even_read() -> None:
-    assert mend(policy((("x",), 1)), {}, resource_type="aws:ec2/vpc:Vpc") is None
+@pytest.mark.parametrize("other", ["aws:ec2/vpc:Vpc", "kubernetes:core/v1:ConfigMap", "aws:a:Pod"])
+def test_resources_that_are_no_workloads_are_not_even_read(other: str) -> None:
+    assert mend(policy((("x",), 1)), {}, resource_type=other) is None
 
 
 def _kept(old: Any, new: Any) -> bool:

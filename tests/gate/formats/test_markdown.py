@@ -44,11 +44,14 @@ def headings(markdown: str) -> list[str]:
 
 
 def shown(markdown: str) -> str:
-    """The text that a reader sees."""
-    return "".join(
-        "\n" if token.type == "softbreak" else token.content
-        for token in tokens(markdown)
-        if token.type in ("text", "softbreak", "text_special")
+    """The text that a reader sees, a line a block or cell of a table."""
+    return "\n".join(
+        "".join(
+            child.content if child.type in ("text", "text_special") else "\n"
+            for child in token.children or []
+        )
+        for token in PARSER.parse(markdown)
+        if token.type == "inline"
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from policies.images_and_secrets.config_map_secrets import POLICY
 from tests.policies.engine_input import DEPLOYMENT, FUZZ, UNKNOWN, Said, check
 from tests.policies.test_plain_secrets import SHAPES
+from tests.policies.test_review import maps
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 HIDDEN = "s3cr3t-and-hidden"
@@ -77,3 +78,11 @@ def test_an_unknown_is_said_to_be_unchecked(data: Any) -> None:
 def test_an_unknown_of_another_name_changes_nothing() -> None:
     assert judge({"bucket": UNKNOWN}).nothing
     assert judge({"bucket": UNKNOWN, "password": HIDDEN}).refusals
+
+
+@FUZZ
+@given(props=maps, of_data=maps)
+def test_no_properties_are_too_odd(props: dict[str, object], of_data: dict[str, object]) -> None:
+    for token in (CONFIG_MAP, f"{CONFIG_MAP}List"):
+        check(POLICY, props, resource_type=token)
+        check(POLICY, {"items": [{"data": of_data}], "data": of_data}, resource_type=token)

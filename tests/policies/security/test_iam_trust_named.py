@@ -1,0 +1,96 @@
+import json
+from typing import Any
+
+import pytest
+
+from policies.security.iam_trust_named import POLICY
+from tests.policies.engine_input import UNKNOWN, Said
+from tests.policies.engine_input import check as check_resource
+
+ROLE = "aws:iam/role:Role"
+OIDC = {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}
+SUB = "token.actions.githubusercontent.com:sub"
+AUD = {"StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}}
+
+
+def check(principal: Any, condition: Any = None, **fields: Any) -> Said:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **fields}
+    if condition is not None:
+        statement["Condition"] = condition
+    return of_document(json.dumps({"Version": "2012-10-17", "Statement": statement}))
+
+
+def of_document(document: Any, config: dict[str, Any] | None = None) -> Said:
+    props = {"assumeRolePolicy": document}
+    return check_resource(POLICY, props, resource_type=ROLE, name="node", config=config)
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition"),
+    [
+        ({"Service": "ec2.amazonaws.com"}, None),
+        ({"Service": "pods.eks.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": "1"}}),
+        ({"AWS": "arn:aws:iam::123456789012:root"}, None),
+        ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+        (OIDC, {"StringEquals": {SUB: "repo:moe/serving:ref:refs/heads/main"}}),
+        (OIDC, {"StringLike": {SUB: ["repo:moe/*"]}, **AUD}),
+        ({"Federated": "arn:aws:iam::123456789012:saml-provider/okta"}, None),
+    ],
+)
+def test_a_named_principal_is_allowed(principal: object, condition: object) -> None:
+    assert check(principal, condition).nothing
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "found"),
+    [
+        ("*", None, 'Principal "*"'),
+        ({"AWS": "*"}, None, 'Principal "*"'),
+        ({"AWS": ["arn:aws:iam::123456789012:root", "*"]}, None, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringEquals": {"sts:ExternalId": "x"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringLike": {"aws:PrincipalOrgID": "*"}}, 'Principal "*"'),
+        (OIDC, None, "without a condition that names its :sub"),
+        (OIDC, AUD, "without a condition that names its :sub"),
+        (OIDC, {"StringLike": {SUB: "repo:*"}}, "names its :sub"),
+        (OIDC, {"StringNotLike": {SUB: "repo:evil/*"}}, "names its :sub"),
+        ({"aws": "*"}, {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"IpAddress": {"aws:SourceIp": ["10.0.0.1", "0.0.0.0/0"]}}, "*"),
+        ({"AWS": "*"}, {"Null": {"aws:PrincipalOrgID": "true"}}, "*"),
+        (OIDC, {"StringLike": {SUB: "*"}}, "without a condition that names its :sub"),
+        (
+            OIDC,
+            {"StringLike": {SUB: ["repo:moe/serving", "*"]}},
+            "without a condition that names its :sub",
+        ),
+    ],
+)
+def test_everybody_is_refused(principal: object, condition: object, found: str) -> None:
+    said = check(principal, condition).only()
+    assert said.startswith('Role "node", assumeRolePolicy, statement 0: found ')
+    assert found in said
+
+
+def test_everybody_but_some_is_refused() -> None:
+    assert "NotPrincipal" in check(None, NotPrincipal={"AWS": "1"}).only()
+
+
+def test_a_denial_is_allowed() -> None:
+    assert check("*", Effect="Deny").nothing
+
+
+def test_a_document_that_is_none_is_refused() -> None:
+    assert "that is no JSON" in of_document("{").only()
+
+
+def test_what_cannot_be_read_is_said() -> None:
+    assert of_document(UNKNOWN).unchecked
+    assert check({"AWS": {"a": 1}}).unchecked
+    assert check_resource(POLICY, {}, resource_type=ROLE).unchecked
+    assert check_resource(POLICY, {}).nothing
+
+
+def test_names_are_the_teams_choice() -> None:
+    document = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*"}})
+    assert of_document(document, {"exempt": ["node"]}).nothing
+    assert of_document(document, {"exempt": ["other"]}).refusals
