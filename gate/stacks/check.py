@@ -129,15 +129,8 @@ def _preview(
     took_s = time.monotonic() - started_s
     pack = Pack(levels=asked.policy_config.levels)
     items = events.findings(run.events, pack, settings.waivers, found.place)
-    wrong = _what_went_wrong(run, items)
-    found.steps.append(
-        Step(
-            "preview",
-            Outcome.ERROR if wrong else Outcome.PASSED,
-            wrong or "the engine planned it",
-            duration_s=took_s,
-        )
-    )
+    outcome, summary = _how_it_ended(run, items)
+    found.steps.append(Step("preview", outcome, summary, duration_s=took_s))
     found.steps.append(_step("policies", items, _counted(items)))
     if not run.events:
         return
@@ -150,32 +143,42 @@ def _preview(
     found.steps.append(_of_promtool(rules, asked.promtool, found.place))
 
 
-def _what_went_wrong(run: Run, items: Sequence[Item]) -> str:
-    """Empty where the engine came to its end, be it that the policies refused there.
+def _how_it_ended(run: Run, items: Sequence[Item]) -> tuple[Outcome, str]:
+    """Passed where the engine came to its end, be it that the policies refused there.
 
-    A preview that the pack has not judged to its end is none, whatever its exit code.
+    A preview that the pack has not judged to its end is an error, whatever its exit code, but
+    where only what is protected stopped it: that needs no second opinion.
     """
+    if at_fault := events.at_fault(run.events):
+        if at_fault <= {change.urn for change in _blocked(events.changes(run.events))}:
+            stopped = "the engine stops at what is protected; no policy has seen the whole stack"
+            return Outcome.REFUSED, stopped
+        return Outcome.ERROR, _why(run)
     refused_by_engine = any(item.refuses and item.kind == Kind.VIOLATION.value for item in items)
-    if events.errors(run.events) or (run.exit_code != 0 and not refused_by_engine):
-        return _why(run)
+    if run.exit_code != 0 and not refused_by_engine:
+        return Outcome.ERROR, _why(run)
     if NAME not in events.judged_by(run.events):
-        return f"the engine has not run the policy pack {NAME}; {_why(run)}"
-    return ""
+        return Outcome.ERROR, f"the engine has not run the policy pack {NAME}; {_why(run)}"
+    return Outcome.PASSED, "the engine planned it"
 
 
 def _of_changes(changes: Sequence[Change], items: Sequence[Item], place: Place) -> Step:
     """Replacing or deleting what is protected cannot succeed, so it refuses."""
-    blocked = [
-        _blocked(change, place)
-        for change in changes
-        if change.protected and change.operation in ("replace", "delete")
-    ]
+    blocked = [_refusal(change, place) for change in _blocked(changes)]
     counts = Counter(change.operation for change in changes)
     summary = ", ".join(f"{operation} {n}" for operation, n in counts.items()) or "nothing changes"
     return _step("changes", [*blocked, *items], summary)
 
 
-def _blocked(change: Change, place: Place) -> Item:
+def _blocked(changes: Sequence[Change]) -> list[Change]:
+    return [
+        change
+        for change in changes
+        if change.protected and change.operation in ("replace", "delete")
+    ]
+
+
+def _refusal(change: Change, place: Place) -> Item:
     kind = change.type.rsplit(":", 1)[-1]
     cause = f" for {', '.join(change.replace_keys)}" if change.replace_keys else ""
     return Item(

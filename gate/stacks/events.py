@@ -31,12 +31,21 @@ def plain(text: str) -> str:
 
 def errors(events: Iterable[Event]) -> list[str]:
     """What the engine, a provider or the program says went wrong, in its order, each once."""
-    said = [
-        plain(event["diagnosticEvent"]["message"])
-        for event in events
-        if event.get("diagnosticEvent", {}).get("severity") == "error"
-    ]
-    return [text for text in dict.fromkeys(said) if text and text != _OF_ANY_FAILURE]
+    return list(dict.fromkeys(text for _, text in _errors(events)))
+
+
+def at_fault(events: Iterable[Event]) -> set[str]:
+    """URNs of the resources that the errors are about; empty text for one that is about none."""
+    return {urn for urn, _ in _errors(events)}
+
+
+def _errors(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
+    for event in events:
+        said = event.get("diagnosticEvent", {})
+        if said.get("severity") == "error":
+            text = plain(said["message"])
+            if text and text != _OF_ANY_FAILURE:
+                yield said.get("urn", ""), text
 
 
 def judged_by(events: Iterable[Event]) -> set[str]:
@@ -139,7 +148,8 @@ def _change(metadata: Mapping[str, Any]) -> Change:
         urn=urn,
         type=metadata["type"],
         name=resource_of(urn),
-        protected=bool(old.get("protect") or new.get("protect")),
+        # One that becomes protected by this change may still be replaced by it.
+        protected=bool((old or new).get("protect")),
         keys=tuple(metadata.get("detailedDiff") or metadata.get("diffs") or ()),
         replace_keys=tuple(metadata.get("keys") or ()),
     )

@@ -159,11 +159,13 @@ def test_what_is_protected_refuses_and_another_kind_of_engine_is_advice(tree: Tr
 
     def change(config: Any) -> None:
         config[weights] = {"kind": "instance_store"}
+        config["moe-serving:gpu_node_group"].update(desired_nodes=2)
         config["moe-serving:model_server"].update(ACROSS_NODES)
 
     tree.edit("dev", change)
     section = tree.check("dev", before)
     assert section.outcome is Outcome.REFUSED, section.steps
+    assert "stops at what is protected" in _step(section, "preview").summary
     changes = _step(section, "changes")
     protected = {item.resource: item for item in changes.items if item.refuses}
     assert {item.rule for item in protected.values()} == {"protected-resource"}

@@ -37,8 +37,9 @@ def step(operation: str, type_: str, name: str, **metadata: Any) -> Event:
     }
 
 
-def diagnostic(message: str, severity: str = "error") -> Event:
-    return {"diagnosticEvent": {"message": message, "severity": severity, "color": "never"}}
+def diagnostic(message: str, severity: str = "error", at: str = "") -> Event:
+    said = {"message": message, "severity": severity, "color": "never"}
+    return {"diagnosticEvent": {**said, "urn": at} if at else said}
 
 
 JUDGED: Event = {"policyAnalyzeStackSummaryEvent": {"policyPackName": NAME}}

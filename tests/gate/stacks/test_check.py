@@ -121,6 +121,17 @@ def test_replacing_what_is_protected_refuses(root: Path, operation: str) -> None
     assert section.outcome is Outcome.REFUSED
 
 
+def test_the_engine_that_stops_at_what_is_protected_is_a_refusal(root: Path) -> None:
+    change = step("delete", VPC, "net", old={"protect": True})
+    stopped = diagnostic("cannot be deleted because it is protected", at=urn(VPC, "net"))
+    section = run_of(root, ended(1, change, stopped, REFUSED_AT_THE_END), base="HEAD")
+    assert section.outcome is Outcome.REFUSED
+    assert step_of(section, "changes").items[0].resource == "net"
+    other = diagnostic("no credentials", at=urn(VPC, "other"))
+    section = run_of(root, ended(1, change, stopped, other), base="HEAD")
+    assert section.outcome is Outcome.ERROR
+
+
 def test_updating_what_is_protected_passes(root: Path) -> None:
     change = step("update", VPC, "net", old={"protect": True}, new={"protect": True})
     assert run_of(root, ended(0, change, JUDGED), base="HEAD").outcome is Outcome.PASSED
