@@ -30,6 +30,8 @@ _ACROSS_NODES = {
     "engine": {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"},
 }
 _OWN_NAMES = ("moe-local", "model-server")
+_OF_THE_CLUSTER = ("gpu-operator", "aws-efa-k8s-device-plugin", "kube-prometheus-stack")
+"""Charts that a cluster has once: copies are other charts of as many values."""
 
 
 @cache
@@ -54,7 +56,7 @@ def resources(number: int) -> Iterator[analyzer_pb2.AnalyzerResource]:
         each = _block()[at]
         name = f"{each.name}-{copy}"
         text = json.dumps({**each.inputs, "id": f"{each.name}-id"})
-        for own in _OWN_NAMES:
+        for own in (*_OWN_NAMES, *(_OF_THE_CLUSTER if copy else ())):
             text = text.replace(own, f"{own}-{copy}")
         found = analyzer_pb2.AnalyzerResource(type=each.type, name=name, urn=urn(each.type, name))
         json_format.ParseDict(json.loads(text), found.properties)

@@ -1,8 +1,8 @@
 """Reads once, in one analysis, what many policies ask: some forty of them walk the same pods.
 
 An analysis is one resource with all policies of single resources, or the whole stack with all
-policies of stacks (`policies/pack.py`). What was read is forgotten at its end, so that memory does
-not grow with the number of analyses. A policy that runs by itself reads everything anew.
+policies of stacks (`policies/pack.py`), or one policy of stacks that runs by itself. What was read
+is forgotten at its end, so that memory does not grow with the number of analyses.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,11 @@ _read: dict[_Key, tuple[object, Any]] | None = None
 
 @contextmanager
 def one_analysis() -> Iterator[None]:
+    """Inside of another one it is a part of that."""
     global _read
+    if _read is not None:
+        yield
+        return
     _read = {}
     try:
         yield

@@ -25,7 +25,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from policies.declared import remember
-from policies.memo import once
+from policies.memo import once, one_analysis
 
 Config = Mapping[str, Any]
 P = ParamSpec("P")
@@ -152,12 +152,14 @@ def _reports_nothing(message: str, urn: str | None = None) -> None:
     raise AssertionError(f"who walks for several policies refuses nothing: {message}")
 
 
-@contextmanager
-def _reviewing(report: ReportViolation, place: Place) -> Iterator[Review]:
+def _review(report: ReportViolation, place: Place, check: Callable[[Review], None]) -> None:
     review = Review(report)
     try:
-        with review.reading(place):
-            yield review
+        check(review)
+    except UnknownValueError as error:
+        review.could_not_check(place, error.message)
+    except UnreadableError as error:
+        review.could_not_check(place, str(error))
     except Exception as error:
         review.refuse(
             place,
@@ -174,8 +176,7 @@ def of_resource(check: Callable[[Review, Resource, Config], None]) -> ResourceVa
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         subject = resource(args)
         remember(subject)
-        with _reviewing(report, subject.place) as review:
-            check(review, subject, args.get_config())
+        _review(report, subject.place, lambda review: check(review, subject, args.get_config()))
 
     return validate
 
@@ -184,7 +185,8 @@ def of_stack(check: Callable[[Review, Sequence[PolicyResource], Config], None]) 
     """The `validate` of a policy that sees all resources of the stack at once."""
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        with _reviewing(report, Place("the stack", "")) as review:
-            check(review, args.resources, args.get_config())
+        place = Place("the stack", "")
+        with one_analysis():
+            _review(report, place, lambda review: check(review, args.resources, args.get_config()))
 
     return validate

@@ -23,6 +23,7 @@ from policies.kubernetes.helm_releases import Release, releases_of
 from policies.kubernetes.node_selection import selected_types
 from policies.kubernetes.tolerations import Effect, Taint, is_tolerated
 from policies.kubernetes.workloads import Container
+from policies.memo import once
 from policies.reading import child, elements, is_one_of, known, shown
 from policies.review import Config, Review, of_stack, resource
 from policies.servers.llm_servers import llm_servers
@@ -133,6 +134,7 @@ def _not_tolerated(group: PolicyResource, tolerations: Any) -> str:
     return ", ".join(str(t) for t in _taints(group) if not is_tolerated(t, tolerations))
 
 
+@once
 def _taints(group: PolicyResource) -> list[Taint]:
     found = []
     for fields in map(known, elements(child(declared(group), "taints"))):

@@ -62,3 +62,10 @@ def test_replicas_of_one_pod_take_their_gpus_each() -> None:
     assert flags.sizes() == "--tensor-parallel 4 x --replica-num 2"
     assert flags.layout() == ParallelLayout(4)
     assert MiiFlags.parse([]).gpus_of_pod() == 1
+
+
+def test_without_a_size_it_takes_one_gpu() -> None:
+    flags = flags_of(image="deepspeed-mii:0.3.3", args=["--model", MIXTRAL])
+    assert flags is not None
+    assert flags.layout() == ParallelLayout(1)
+    assert flags.gpus_of_pod() == 1
