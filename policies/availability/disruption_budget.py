@@ -15,7 +15,7 @@ from typing import Any
 from pulumi_policy import PolicyResource, Severity, StackValidationPolicy
 
 from policies.declared import declared
-from policies.kubernetes.label_selectors import is_selected
+from policies.kubernetes.label_selectors import selecting
 from policies.kubernetes.workloads import Pod
 from policies.quantities import quantity
 from policies.reading import child, shown
@@ -29,28 +29,22 @@ _PERCENT = re.compile(r"([0-9]{1,9})%")
 
 
 def _check(review: Review, resources: Sequence[PolicyResource], config: Config) -> None:
-    servers = list(_pods_of_servers(review, resources))
+    selected: dict[str, list[Pod]] = {}
+    for pod in _pods_of_servers(review, resources):
+        with review.reading(pod.place):
+            for budget in selecting(pod, "PodDisruptionBudget", resources):
+                selected.setdefault(budget.urn, []).append(pod)
     for budget in resources:
-        if resource(budget).kind == "PodDisruptionBudget":
-            _check_budget(review, budget, servers)
+        if (pods := selected.get(budget.urn)) and (props := declared(budget)) is not None:
+            subject = resource(budget)
+            with review.reading(subject.place):
+                _check_numbers(review, subject, child(props, "spec"), pods)
 
 
 def _pods_of_servers(review: Review, resources: Sequence[PolicyResource]) -> Iterator[Pod]:
     for subject in map(resource, resources):
         servers = [c for c, _ in llm_servers(review, subject) if c.runs and not c.partial]
         yield from {c.pod.path: c.pod for c in servers}.values()
-
-
-def _check_budget(review: Review, budget: PolicyResource, servers: Sequence[Pod]) -> None:
-    subject = resource(budget)
-    selected = []
-    for pod in servers:
-        with review.reading(pod.place):
-            if is_selected(pod, "PodDisruptionBudget", [budget]):
-                selected.append(pod)
-    if selected and (props := declared(budget)) is not None:
-        with review.reading(subject.place):
-            _check_numbers(review, subject, child(props, "spec"), selected)
 
 
 def _check_numbers(review: Review, subject: Resource, spec: Any, pods: Sequence[Pod]) -> None:

@@ -3,7 +3,7 @@
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pulumi_policy import PolicyResource
@@ -11,6 +11,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.declared import declared
 from policies.kubernetes.workloads import Pod
+from policies.memo import once
 from policies.reading import child, elements, find, known
 from policies.review import UnreadableError, resource
 
@@ -20,28 +21,73 @@ Kind = Literal["NetworkPolicy", "PodDisruptionBudget"]
 def is_selected(
     pod: Pod,
     kind: Kind,
-    resources: Iterable[PolicyResource],
+    resources: Sequence[PolicyResource],
     counts: Callable[[Mapping[str, Any]], bool] = lambda _: True,
 ) -> bool:
     """Whether an object of `kind` that `counts` selects the pod.
 
     Raises where only one of which something is not known yet could.
     """
+    return any(True for _ in selecting(pod, kind, resources, counts))
+
+
+def selecting(
+    pod: Pod,
+    kind: Kind,
+    resources: Sequence[PolicyResource],
+    counts: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+) -> Iterator[PolicyResource]:
+    """Objects of `kind` that select the pod; raises after them where another one may as well."""
     unclear: Exception | None = None
-    for member in map(resource, resources):
-        if not member.type.startswith("kubernetes:") or member.kind != kind:
-            continue
+    for member in _candidates(pod, kind, resources):
         if (props := declared(member)) is None:
-            unclear = UnreadableError(f"{member.place.text}, of which the engine gave nothing")
+            place = resource(member).place
+            unclear = UnreadableError(f"{place.text}, of which the engine gave nothing")
             continue
         try:
             if counts(props) and _selects(props, kind, pod):
-                return True
+                yield member
         except UnknownValueError as error:
             unclear = error
     if unclear is not None:
         raise unclear
-    return False
+
+
+def _candidates(
+    pod: Pod, kind: Kind, resources: Sequence[PolicyResource]
+) -> Iterable[PolicyResource]:
+    """Those of which a label that they demand is one of the pod's, or that demand none."""
+    by_label = _by_label(resources, kind)
+    try:
+        labels = [None, *pod.labels.items()]
+    except UnknownValueError:
+        return [member for members in by_label.values() for member in members]
+    return [member for label in labels for member in by_label.get(label, ())]
+
+
+@once
+def _by_label(
+    resources: Sequence[PolicyResource], kind: Kind
+) -> Mapping[tuple[str, Any] | None, list[PolicyResource]]:
+    """By one label that each demands: thousands of servers do not ask thousands of budgets."""
+    found: dict[tuple[str, Any] | None, list[PolicyResource]] = {}
+    for member in resources:
+        subject = resource(member)
+        if subject.type.startswith("kubernetes:") and subject.kind == kind:
+            found.setdefault(_demanded(declared(member), kind), []).append(member)
+    return found
+
+
+def _demanded(props: Any, kind: Kind) -> tuple[str, Any] | None:
+    """The first label of `matchLabels`, None where there is none or it is not known yet."""
+    selector = "podSelector" if kind == "NetworkPolicy" else "selector"
+    try:
+        labels = child(props, "spec", selector, "matchLabels")
+        name = next(iter(labels), None) if isinstance(labels, Mapping) else None
+        value = None if name is None else labels[name]
+    except UnknownValueError:
+        return None
+    return (name, value) if isinstance(name, str) and isinstance(value, str) else None
 
 
 def _selects(props: Mapping[str, Any], kind: Kind, pod: Pod) -> bool:

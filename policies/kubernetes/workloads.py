@@ -90,6 +90,14 @@ class Pod:
         return given
 
     @property
+    def labels(self) -> Mapping[str, Any]:
+        """All of them that are texts; raises UnknownValueError where one is not known yet."""
+        given = child(self.template, "metadata", "labels")
+        names = {*(given if isinstance(given, Mapping) else ()), _SET_NAME}
+        labels = {name: self.label(name) for name in names}
+        return {name: value for name, value in labels.items() if isinstance(value, str)}
+
+    @property
     def variables(self) -> Mapping[str, str]:
         """Variables with which the controller of its kind starts every container."""
         if self.role is None:
