@@ -139,7 +139,9 @@ def test_dev_on_other_nodes_shows_what_is_replaced_and_what_it_costs(tree: Tree)
 
     tree.edit("dev", change)
     section = tree.check("dev", tree.base)
-    assert section.outcome is Outcome.PASSED, section.steps
+    # Nothing but the price stands against them.
+    assert {item.rule for item in section.items if item.refuses} == {"aws-stack-within-budget"}
+    assert section.outcome is Outcome.REFUSED, section.steps
     assert not [item for item in section.items if item.kind == Kind.COULD_NOT_CHECK]
     assert section.base == tree.base[:12]
     by_name = {(change.type, change.name): change for change in section.changes}
