@@ -61,8 +61,3 @@ def resources(number: int) -> Iterator[analyzer_pb2.AnalyzerResource]:
         found = analyzer_pb2.AnalyzerResource(type=each.type, name=name, urn=urn(each.type, name))
         json_format.ParseDict(json.loads(text), found.properties)
         yield found
-
-
-if __name__ == "__main__":
-    for each in _block():
-        print(each.type, each.name, len(json.dumps(each.inputs)))
