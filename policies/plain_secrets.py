@@ -7,17 +7,21 @@ MAX_TOKENS, SECRET_NAME and KEY_FILE are none. Nothing here gives a value back.
 import re
 from types import MappingProxyType
 
+# Most start with letters and look back for what has to be before them: Python's `re` then
+# skips to these letters, which in a long text is many times as fast.
 _SHAPES = MappingProxyType(
     {
-        "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}\b"),
-        "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-        "an API key of OpenAI's kind": re.compile(r"(?<![\w-])sk-(?=[\w-]{0,200}[0-9])[\w-]{32,}"),
+        "a Hugging Face token": re.compile(r"hf_(?<=\bhf_)[A-Za-z0-9]{30,}\b"),
+        "an AWS access key": re.compile(r"A(?<=\bA)(?:KIA|SIA)[A-Z0-9]{16}\b"),
+        "an API key of OpenAI's kind": re.compile(
+            r"sk-(?<![\w-]sk-)(?=[\w-]{0,200}[0-9])[\w-]{32,}"
+        ),
         "a GitHub token": re.compile(
-            r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})"
+            r"g(?<=\bg)(?:h[pousr]_[A-Za-z0-9]{36,}|ithub_pat_[A-Za-z0-9_]{50,})"
         ),
         "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----"),
         "a bearer token": re.compile(
-            r"\b[Bb]earer[ ]+(?=[A-Za-z0-9._~+/-]{0,200}[0-9])[A-Za-z0-9._~+/-]{20,}"
+            r"earer(?<=\b[Bb]earer)[ ]+(?=[A-Za-z0-9._~+/-]{0,200}[0-9])[A-Za-z0-9._~+/-]{20,}"
         ),
         "a URL with a password": re.compile(
             r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s/:@$<>{}\"']{0,100}:[^\s/@$<>{}\"',;]{1,200}@"
