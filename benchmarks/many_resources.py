@@ -29,7 +29,7 @@ _ACROSS_NODES = {
     "image": f"registry.example.com/vllm-efa@sha256:{'5' * 64}",
     "engine": {"kind": "vllm", "pipeline_parallel_size": 2, "efa_installer": "1.51.0"},
 }
-_OWN_NAMES = ("moe-local", "model-server")
+_OWN_NAMES = ("moe-local", "model-server", "mixtral-8x7b-instruct")
 _OF_THE_CLUSTER = ("gpu-operator", "aws-efa-k8s-device-plugin", "kube-prometheus-stack")
 """Charts that a cluster has once: copies are other charts of as many values."""
 

@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from policies.reading import child, elements, find, known
 from policies.review import UnreadableError, resource
 
 Kind = Literal["NetworkPolicy", "PodDisruptionBudget"]
+Label = tuple[str, str]
 
 
 def is_selected(
@@ -59,7 +61,7 @@ def _candidates(
     """Those of which a label that they demand is one of the pod's, or that demand none."""
     by_label = _by_label(resources, kind)
     try:
-        labels = [None, *pod.labels.items()]
+        labels: list[Label | None] = [None, *pod.labels.items()]
     except UnknownValueError:
         return [member for members in by_label.values() for member in members]
     return [member for label in labels for member in by_label.get(label, ())]
@@ -68,26 +70,32 @@ def _candidates(
 @once
 def _by_label(
     resources: Sequence[PolicyResource], kind: Kind
-) -> Mapping[tuple[str, Any] | None, list[PolicyResource]]:
-    """By one label that each demands: thousands of servers do not ask thousands of budgets."""
-    found: dict[tuple[str, Any] | None, list[PolicyResource]] = {}
-    for member in resources:
-        subject = resource(member)
-        if subject.type.startswith("kubernetes:") and subject.kind == kind:
-            found.setdefault(_demanded(declared(member), kind), []).append(member)
+) -> Mapping[Label | None, list[PolicyResource]]:
+    """By the rarest label that each demands: servers and budgets do not all ask each other."""
+    demanded = {
+        member.urn: (member, _demanded(declared(member), kind))
+        for member in resources
+        if member.resource_type.startswith("kubernetes:") and resource(member).kind == kind
+    }
+    counts = Counter(label for _, labels in demanded.values() for label in labels)
+    found: dict[Label | None, list[PolicyResource]] = {}
+    for member, labels in demanded.values():
+        found.setdefault(min(labels, key=counts.__getitem__, default=None), []).append(member)
     return found
 
 
-def _demanded(props: Any, kind: Kind) -> tuple[str, Any] | None:
-    """The first label of `matchLabels`, None where there is none or it is not known yet."""
+def _demanded(props: Any, kind: Kind) -> list[Label]:
+    """What `matchLabels` demands, as far as it is known."""
     selector = "podSelector" if kind == "NetworkPolicy" else "selector"
+    demanded = []
     try:
         labels = child(props, "spec", selector, "matchLabels")
-        name = next(iter(labels), None) if isinstance(labels, Mapping) else None
-        value = None if name is None else labels[name]
+        for name in labels if isinstance(labels, Mapping) else ():
+            if isinstance(value := labels[name], str):
+                demanded.append((name, value))
     except UnknownValueError:
-        return None
-    return (name, value) if isinstance(name, str) and isinstance(value, str) else None
+        pass
+    return demanded
 
 
 def _selects(props: Mapping[str, Any], kind: Kind, pod: Pod) -> bool:

@@ -15,6 +15,7 @@ from policies.aws.node_groups import (
     of_type,
     template_of,
 )
+from policies.memo import once
 from policies.reading import child, shown
 from policies.review import Review, noted_once, resource
 
@@ -22,11 +23,20 @@ from policies.review import Review, noted_once, resource
 _AUTOMATIC_DOMAINS = ("kubernetes.io", "k8s.io", "amazonaws.com", "nvidia.com")
 
 
-@noted_once
 def gpu_nodes(
     review: Review, pod: Mapping[str, Any], resources: Sequence[PolicyResource]
+) -> Sequence[tuple[GpuInstanceType, PolicyResource]]:
+    """GPU nodes of the catalogue that the pod may be scheduled on, each with its node group.
+
+    Raises where its nodeSelector is not known yet.
+    """
+    return _gpu_nodes(review, _same_selector(pod, resources), resources)
+
+
+@noted_once
+def _gpu_nodes(
+    review: Review, pod: Mapping[str, Any], resources: Sequence[PolicyResource]
 ) -> Iterator[tuple[GpuInstanceType, PolicyResource]]:
-    """GPU nodes of the catalogue that the pod may be scheduled on, each with its node group."""
     for group in of_type(resources, NODE_GROUP):
         place = resource(group).place
         with review.reading(place):
@@ -35,6 +45,27 @@ def gpu_nodes(
                     yield INSTANCE_TYPES[name], group
                 elif may_have_gpus(name):
                     review.could_not_check(place, f"{shown(name)}, which is not in the catalogue")
+
+
+def _same_selector(
+    pod: Mapping[str, Any], resources: Sequence[PolicyResource]
+) -> Mapping[str, Any]:
+    """The first pod that selects its nodes as `pod` does: many servers then ask once."""
+    selector = child(pod, "nodeSelector")
+    labels = selector if isinstance(selector, Mapping) else {}
+    try:
+        key = tuple(sorted((str(name), str(labels[name])) for name in labels))
+    except UnknownValueError:
+        return pod
+    return _first_pods(resources).setdefault(key, pod)
+
+
+@once
+def _first_pods(
+    _resources: Sequence[PolicyResource],
+) -> dict[tuple[tuple[str, str], ...], Mapping[str, Any]]:
+    """By what they select; filled while one stack is read."""
+    return {}
 
 
 def selected_types(
