@@ -4,12 +4,12 @@ The exit code of `pulumi` does not tell: a refusal, a failed resource and a Ctrl
 """
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
+from gate.stacks.colours import plain
+
 # Of a terminal that it draws on, `pulumi` reads the keys itself: no signal of Ctrl-C reaches us.
 _CANCELLED = "received; cancelling."
 
@@ -52,5 +52,5 @@ def _violation(event: dict[str, Any]) -> Violation:
         policy=event["policyName"],
         resource=event.get("resourceUrn", ""),
         level=event["enforcementLevel"],
-        message=_COLOUR_TAG.sub("", event["message"]).strip(),
+        message=plain(event["message"]),
     )

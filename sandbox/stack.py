@@ -1,7 +1,6 @@
 """Pulumi operations of the sandbox: one stack, with the policies, surviving what a crash leaves."""
 
 import json
-import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from catalog.project import PROJECT
+from gate.stacks.pulumi import wait_through_interrupts
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.event_log import Violation, read_event_log
 from sandbox.leftovers import forget_pending, release_dead_locks
@@ -128,7 +128,7 @@ class Stack:
                 # A closed terminal would kill it, and a Ctrl-C would reach it twice.
                 start_new_session=True,
             )
-            interrupted = _wait(process)
+            interrupted = wait_through_interrupts(process)
             if process.returncode == 0:
                 return
             log = read_event_log(events)
@@ -146,19 +146,3 @@ class Stack:
 
 def _last_words(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr.strip() or result.stdout.strip()
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> bool:
-    """Wait through interrupts, and say whether there was one.
-
-    Each is passed on: at the first, `pulumi` ends what it has begun; at the second, at once.
-    """
-    interrupted = False
-    while True:
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            interrupted = True
-            process.send_signal(signal.SIGINT)
-        else:
-            return interrupted

@@ -3,7 +3,6 @@
 Shapes: pulumi's sdk/go/common/apitype/events.go.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from pulumi_policy import EnforcementLevel, Policy
 
 from catalog.waivers import Waiver
 from gate.report import Change, Item, Place
+from gate.stacks.colours import plain
 from policies.finding import resource_of
 from policies.pack import Pack
 from policies.wording import read_back
@@ -19,14 +19,8 @@ Event = Mapping[str, Any]
 
 # Said of a refusal too, after all else.
 _OF_ANY_FAILURE = "preview failed"
-_COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _NOT_A_CHANGE = frozenset({"same", "read", "refresh", "read-discard", "discard"})
 _OF_A_REPLACEMENT = frozenset({"create-replacement", "replace", "delete-replaced"})
-
-
-def plain(text: str) -> str:
-    """Without the engine's tags of colours."""
-    return _COLOUR_TAG.sub("", text).strip()
 
 
 def errors(events: Iterable[Event]) -> list[str]:

@@ -36,13 +36,17 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *,
                 # A closed terminal would kill it, and a Ctrl-C would reach it twice.
                 start_new_session=True,
             )
-            _wait(process)
+            if wait_through_interrupts(process):
+                raise KeyboardInterrupt
         said = output.read_text(errors="replace").splitlines()
         return Run(process.returncode, _read(events), "\n".join(said[-_LAST_LINES:]))
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> None:
-    """Each interrupt is passed on: at the first `pulumi` ends what it has begun."""
+def wait_through_interrupts(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether there was one. Each is passed on.
+
+    At the first, `pulumi` ends what it has begun; at the second, at once.
+    """
     interrupted = False
     while True:
         try:
@@ -51,9 +55,7 @@ def _wait(process: "subprocess.Popen[bytes]") -> None:
             interrupted = True
             process.send_signal(signal.SIGINT)
         else:
-            break
-    if interrupted:
-        raise KeyboardInterrupt
+            return interrupted
 
 
 def _read(events: Path) -> list[Mapping[str, object]]:
