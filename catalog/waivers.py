@@ -1,9 +1,10 @@
 """A waiver: one policy, one resource, a reason, an owner, and a day on which it ends."""
 
+import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, StringConstraints, TypeAdapter
 
 from catalog.section import Section
 
@@ -13,14 +14,18 @@ STACK = "stack"
 WAIVED = "waived until "
 """How `Waiver.shown` begins."""
 
-Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\r\n]+$")]
+"""One line: what is told of a finding follows on the next."""
+
+
+_MIDNIGHT = re.compile(r"[T ]00:00:00(Z|\+00:00)?")
 
 
 def _day(value: object) -> object:
-    """YAML makes a date of an unquoted day; JSON, in which Pulumi passes it on, a text."""
+    """YAML makes a date of an unquoted day, and Pulumi passes that on as midnight in a text."""
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            return date.fromisoformat(_MIDNIGHT.sub("", value, count=1))
         except ValueError:
             return value
     return value

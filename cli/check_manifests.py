@@ -49,7 +49,10 @@ def manifests(
     ] = None,
     waivers: Annotated[
         Path | None,
-        typer.Option(help="A list of waivers in YAML; a resource is namespace/name, or name."),
+        typer.Option(
+            help="A list of waivers in YAML; a resource is namespace/name, or name"
+            " where it has no namespace."
+        ),
     ] = None,
     policy_config: Annotated[
         Path | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import check_output
+from cli import check_output, exit_codes
 from cli.answer import CommandError, answering
 from cli.check_output import Outlet
 from gate.formats import Format, json_document
@@ -31,7 +31,7 @@ EPILOG = (
     " --output report.md\n\n"
     "Exit codes: 0 nothing refuses, 1 error (settings that cannot work are one), 2 refused: by a"
     " policy, by what no policy could check and nobody waived, by an alert rule, or by what is"
-    " protected."
+    " protected, 3 no stack has a file."
 )
 
 
@@ -69,13 +69,16 @@ def stacks(
     github_summary: check_output.GithubSummary = False,
 ) -> None:
     """Judge a change before it is merged: what a policy refuses, and what nobody could check."""
-    if context.invoked_subcommand is not None:
-        return
-    if not (stack or every):
-        typer.echo(context.get_help())
-        return
     empty = {**json_document.empty(), "error": None, "problems": []}
     with answering(as_json or form is Format.JSON, empty):
+        if (command := context.invoked_subcommand) is not None:
+            if option := _given(context):
+                raise CommandError(f"{option} before {command}: put it behind, or leave it out")
+            return
+        if not (stack or every):
+            raise CommandError("nothing to check; allowed: --stack S, --all, or manifests (--help)")
+        if base is not None and no_base:
+            raise CommandError("--base and --no-base contradict each other; leave out one")
         if live and base is not None:
             raise CommandError("--live compares with the stack's own state; leave out --base")
         outlet = Outlet.of(as_json, form, output, github_summary)
@@ -96,6 +99,17 @@ def stacks(
         except (git.GitError, NoPulumiError, PolicyConfigError) as error:
             raise CommandError(str(error)) from None
         outlet.tell(report)
+        if not names:
+            raise typer.Exit(exit_codes.NOTHING_TO_DO)
+
+
+def _given(context: typer.Context) -> str:
+    """The first option that the command line has; empty without one."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            return parameter.opts[0]
+    return ""
 
 
 def _known(names: list[str]) -> list[str]:

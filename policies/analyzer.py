@@ -35,10 +35,10 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from policies import declared, stack_config
 from policies.finding import Finding, Kind
 from policies.pack import NAME, Pack, Subject
+from policies.version import pack_version
 from policies.wording import worded
 
-VERSION = "0.0.1"
-"""Of a pack whose PulumiPolicy.yaml names none; the engine takes that one."""
+VERSION = pack_version()
 
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 """What the engine itself sends at most (pulumi's rpcutil)."""

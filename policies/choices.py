@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from policies.reading import elements, known
+from policies.reading import elements, known, shown
 from policies.review import Config
 
 
-def texts(config: Config, key: str) -> tuple[str, ...]:
-    """The list at `key`, numbers as text; of a config without it, none."""
-    return tuple(str(known(each)) for each in elements(config.get(key)))
+def texts(config: Config, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The list at `key`, numbers as text; an empty one is a choice too."""
+    if config.get(key) is None:
+        return default
+    return tuple(shown(known(each)) for each in elements(config[key]))
 
 
 def texts_schema(description: str) -> dict[str, Any]:

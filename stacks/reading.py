@@ -96,7 +96,8 @@ def validated(config: Mapping[str, Any], path: Path) -> Settings:
     }
     try:
         # JSON mode: lists may become tuples, and nothing else is converted.
-        return Settings.model_validate_json(json.dumps(sections))
+        # A day without quotes is a date for YAML.
+        return Settings.model_validate_json(json.dumps(sections, default=str))
     except ValidationError as error:
         lines = _Lines(path)
         problems = [_problem(details, path, lines) for details in error.errors()]

@@ -157,4 +157,7 @@ def _said_by(promtool: Path, groups: Sequence[Group]) -> str:
         result = subprocess.run(
             [promtool, "check", "rules", file], capture_output=True, text=True, check=False
         )
-        return "" if result.returncode == 0 else result.stderr.replace(str(file), "rules").strip()
+        if result.returncode == 0:
+            return ""
+        said = result.stderr.replace(str(file), "rules").strip()
+        return said or f"promtool ended with {result.returncode}, and said nothing"

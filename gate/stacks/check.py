@@ -129,6 +129,7 @@ def _preview(
     took_s = time.monotonic() - started_s
     pack = Pack(levels=asked.policy_config.levels)
     items = events.findings(run.events, pack, settings.waivers, found.place)
+    items += events.remedies(run.events, found.place)
     outcome, summary = _how_it_ended(run, items)
     found.steps.append(Step("preview", outcome, summary, duration_s=took_s))
     found.steps.append(_step("policies", items, _counted(items)))

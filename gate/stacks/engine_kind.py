@@ -9,7 +9,7 @@ from typing import Any
 
 from gate.report import Item, Place
 from gate.stacks.events import Event, steps
-from policies.finding import Kind
+from policies.finding import Kind, resource_of
 
 _GPU = "nvidia.com/gpu"
 _KINDS = ("Deployment", "StatefulSet", "LeaderWorkerSet")
@@ -26,7 +26,7 @@ def waits_for_gpus(events: Iterable[Event], place: Place) -> Iterator[Item]:
             kind=Kind.VIOLATION.value,
             level="advisory",
             severity="high",
-            resource=urn.rsplit("::", 1)[-1],
+            resource=resource_of(urn),
             urn=urn,
             message=f"a {_kind(new[0])} takes the place of a {old}, and waits in the same `up`"
             " for the GPUs that it holds",

@@ -11,7 +11,7 @@ from pulumi_policy import EnforcementLevel, Policy
 from catalog.waivers import Waiver
 from gate.report import Change, Item, Place
 from gate.stacks.colours import plain
-from policies.finding import resource_of
+from policies.finding import Kind, resource_of
 from policies.pack import Pack
 from policies.wording import read_back
 
@@ -66,6 +66,27 @@ def findings(
         if "policyEvent" in event
     ]
     return list(dict.fromkeys(items))
+
+
+def remedies(events: Iterable[Event], place: Place) -> list[Item]:
+    """What the pack has mended: the preview is of the mended resource."""
+    mended = [
+        event["policyRemediationEvent"] for event in events if "policyRemediationEvent" in event
+    ]
+    return [
+        Item(
+            rule=each["policyName"],
+            kind=Kind.VIOLATION.value,
+            level=EnforcementLevel.REMEDIATE.value,
+            severity="",
+            resource=resource_of(each.get("resourceUrn", "")),
+            urn=each.get("resourceUrn", ""),
+            message="mended by the pack; an `up` without it deploys the resource as it is written",
+            refuses=False,
+            place=place,
+        )
+        for each in mended
+    ]
 
 
 def changes(events: Iterable[Event]) -> list[Change]:

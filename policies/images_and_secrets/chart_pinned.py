@@ -11,7 +11,7 @@ import re
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
 from policies.choices import texts, texts_schema
-from policies.kubernetes.helm_releases import CHART, RELEASE
+from policies.kubernetes.helm_releases import CHART, OLD_CHART, RELEASE
 from policies.reading import child, is_true, shown
 from policies.review import Config, Resource, Review, of_resource
 
@@ -19,11 +19,12 @@ from policies.review import Config, Resource, Review, of_resource
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ARCHIVE = re.compile(r"https://.+-v?\d+\.\d+\.\d+[\w.+-]*\.tgz")
 _DIGEST = re.compile(r"oci://.+@sha256:[0-9a-f]{64}")
+_PASSWORD = re.compile(r"//[^/@]*@")
 _HERE = ("./", "../", "/")
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
-    if subject.type not in (RELEASE, CHART):
+    if subject.type not in (RELEASE, CHART, OLD_CHART):
         return
     if len(subject.props) == 0:
         review.could_not_check(subject.place, "the engine gave none of its properties")
@@ -37,7 +38,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
         ):
             review.refuse(
                 subject.place,
-                found=f"version {shown(version)} of chart {shown(chart)}",
+                found=f"version {shown(version)} of chart {_without_password(chart)}",
                 allowed="an exact version such as 1.2.3",
                 fix="set version to the one that was tested, as `helm search repo` shows it",
             )
@@ -59,7 +60,7 @@ def _check_source(review: Review, subject: Resource, allowed: tuple[str, ...]) -
         if isinstance(source, str) and (source.lower().startswith("http://") or plain):
             review.refuse(
                 subject.place,
-                found=f"{shown(source)}{' with plainHttp' if plain else ''}",
+                found=f"{_without_password(source)}{' with plainHttp' if plain else ''}",
                 allowed="https:// or oci://, encrypted",
                 fix="take the chart from a repository with TLS",
             )
@@ -67,13 +68,22 @@ def _check_source(review: Review, subject: Resource, allowed: tuple[str, ...]) -
     if not allowed or (isinstance(chart, str) and chart.startswith(_HERE)):
         return
     source = repository or chart
-    if not (isinstance(source, str) and source.startswith(allowed)):
+    if not (isinstance(source, str) and any(_is_below(source, each) for each in allowed)):
         review.refuse(
             subject.place,
-            found=f"repository {shown(source)}",
+            found=f"repository {_without_password(source)}",
             allowed=f"one that starts with {', '.join(allowed)}",
             fix="take the chart from there, or have its repository allowed",
         )
+
+
+def _is_below(source: str, folder: str) -> bool:
+    """Whole parts of the address: charts.example.com is not charts.example.com.elsewhere.net."""
+    return f"{source.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
+
+
+def _without_password(source: object) -> str:
+    return _PASSWORD.sub("//", shown(source))
 
 
 def _is_one_version(chart: object) -> bool:

@@ -15,6 +15,7 @@ from policies.review import Place, Review, UnreadableError, noted_once, resource
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CHART = "kubernetes:helm.sh/v4:Chart"
+OLD_CHART = "kubernetes:helm.sh/v3:Chart"
 """What it holds is made by Pulumi, and seen by every policy. Its own inputs the provider
 (4.25) does not pass on, so that policies of them can only say so."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
 from catalog.gpu_nodes import GPU_RESOURCE
+from policies.choices import texts
 from policies.kubernetes.workloads import Container, containers
 from policies.quantities import quantity
 from policies.reading import child, elements, find, known, shown
@@ -23,8 +24,8 @@ _CAPABILITIES = ("NET_BIND_SERVICE",)
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
-    capabilities = _texts(config.get("allowedCapabilities")) or _CAPABILITIES
-    folders = _texts(config.get("allowedHostPaths"))
+    capabilities = texts(config, "allowedCapabilities", _CAPABILITIES)
+    folders = texts(config, "allowedHostPaths")
     for container in _guarded(review, subject):
         with review.reading(container.place):
             _check_escalation(review, container)
@@ -119,10 +120,6 @@ def _volume(container: Container, name: Any) -> Any:
 def _is_below(path: Any, folders: Collection[str]) -> bool:
     here = f"{path}/" if isinstance(path, str) else ""
     return any(here.startswith(f"{folder.rstrip('/')}/") for folder in folders)
-
-
-def _texts(given: Any) -> list[str]:
-    return [shown(known(each)) for each in elements(given)]
 
 
 POLICY = ResourceValidationPolicy(

@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, Severity
 
+from policies.choices import texts
 from policies.kubernetes.workloads import Container, Pod, containers, pods
-from policies.reading import child, elements, is_true, known, shown
+from policies.reading import child, is_true, shown
 from policies.review import Config, Place, Resource, Review, of_resource
 
 _HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
@@ -22,7 +23,7 @@ _EXEMPT = ("DaemonSet/kube-system/*",)
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
-    exempt = [shown(known(each)) for each in elements(config.get("exempt"))] or _EXEMPT
+    exempt = texts(config, "exempt", _EXEMPT)
     for pod in pods(review, subject):
         for field in _HOST_NAMESPACES:
             with review.reading(pod.place):

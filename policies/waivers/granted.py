@@ -8,6 +8,8 @@ from catalog.waivers import Waiver, from_plain, waiver_for
 from policies import stack_config
 
 SECTION = "waivers"
+HOLD = "stack-waivers-hold"
+"""The policy on waivers: it cannot be waived, or every waiver could be for ever."""
 
 
 def granted() -> tuple[Waiver, ...]:
@@ -25,4 +27,4 @@ def read() -> tuple[Waiver, ...]:
 
 
 def granted_for(policy: str, resource: str) -> Waiver | None:
-    return waiver_for(granted(), policy, resource, date.today())
+    return None if policy == HOLD else waiver_for(granted(), policy, resource, date.today())

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from catalog.waivers import Waiver
 from policies.review import Config, Place, Review, of_stack
-from policies.waivers.granted import read
+from policies.waivers.granted import HOLD, read
 
 _MAX_DAYS = 90
 
@@ -51,6 +51,13 @@ def _check_one(review: Review, waiver: Waiver, known: Sequence[str], max_days: i
             allowed=f"{latest} at the latest, {max_days} days from now",
             fix="set an earlier day, and renew it then if it must be",
         )
+    if waiver.policy == HOLD:
+        review.refuse(
+            place,
+            found="the policy on waivers",
+            allowed="any other policy",
+            fix="correct or renew the waivers that it refuses",
+        )
     if waiver.policy not in known:
         close = difflib.get_close_matches(waiver.policy, known, n=1)
         review.refuse(
@@ -69,7 +76,7 @@ def _names() -> list[str]:
 
 
 POLICY = StackValidationPolicy(
-    name="stack-waivers-hold",
+    name=HOLD,
     display_name="Waivers are complete, and end",
     description="A waiver names a policy of the pack, its owner and its reason, and ends within"
     " the longest time that the pack allows.",

@@ -32,6 +32,10 @@ def moe(*arguments: str) -> tuple[int, str, str]:
         (("--stack", "dev", "--output", "report.pdf"), "suffix .pdf says no format"),
         (("--stack", "dev", "--policy-config", "no-such.json"), "no-such.json"),
         (("--stack", "dev", "--no-such"), "No such option"),
+        (("--stack", "dev", "--no-base", "--base", "main"), "contradict each other"),
+        (("--all", "manifests", "-"), "--all before manifests"),
+        (("--stack", "dev", "manifests", "-"), "--stack before manifests"),
+        ((), "nothing to check; allowed: --stack S"),
     ],
 )
 def test_a_bad_option_is_an_error_before_anything_starts(

@@ -140,6 +140,7 @@ def test_a_waived_violation_is_advice_that_says_by_whom(analyzer: Any) -> None:
         ({"expires": "2126-01-31"}, "90 days from now"),
         ({"policy": "kubernetes-container-image-pined"}, "kubernetes-container-image-pinned?"),
         ({"owner": ""}, "found 0.owner"),
+        ({"policy": "stack-waivers-hold", "resource": "stack"}, "found the policy on waivers"),
     ],
 )
 def test_a_waiver_that_does_not_hold_refuses(

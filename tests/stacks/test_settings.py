@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,3 +200,14 @@ def test_engine_configuration_is_read_like_the_file() -> None:
     config = YAML(typ="safe").load(LOCAL)["config"]
     values = {key: json.dumps(value) for key, value in config.items()}
     assert reading.from_pulumi_config(values, "local") == reading.from_file("local")
+
+
+def test_a_waiver_s_day_needs_no_quotes(tmp_path: Path) -> None:
+    given = reading.stack_file("dev").read_text()
+    waiver = "{policy: p, resource: r, reason: why, owner: who, expires: 2026-12-31}"
+    head, rest = given.split("config:\n", 1)
+    text = f"{head}config:\n  moe-serving:waivers: [{waiver}]\n{rest}"
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    (read,) = reading.validated(reading.config_of(path), path).waivers
+    assert str(read.expires) == "2026-12-31"

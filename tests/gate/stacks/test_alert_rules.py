@@ -86,3 +86,11 @@ def test_promtool_refuses_what_prometheus_would_not_load(promtool: Path) -> None
     (item,) = alert_rules.refused_by(promtool, bad, PLACE)
     assert item.refuses
     assert "soon" in item.message
+
+
+def test_a_promtool_that_is_killed_has_accepted_nothing(tmp_path: Path) -> None:
+    killed = tmp_path / "promtool"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o700)
+    (item,) = alert_rules.refused_by(killed, [alert_rules.Rules("urn", [])], PLACE)
+    assert "promtool ended with -9" in item.message

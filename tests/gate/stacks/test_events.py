@@ -105,3 +105,10 @@ def test_errors_are_those_that_say_something() -> None:
         diagnostic("preview failed\n"),
     ]
     assert events.errors(recorded) == ["no credentials"]
+
+
+def test_what_the_pack_mends_is_told() -> None:
+    mended = {"policyName": "kubernetes-workload-labels", "resourceUrn": DEPLOYMENT}
+    (item,) = events.remedies([{"policyRemediationEvent": mended}], PLACE)
+    assert (item.rule, item.resource, item.refuses) == (mended["policyName"], "server", False)
+    assert "mended by the pack" in item.message

@@ -112,3 +112,21 @@ def test_what_is_not_known_is_said(props: dict[str, Any], notes: int) -> None:
 def test_without_any_properties_it_says_so(kind: str) -> None:
     assert check_resource(POLICY, {}, resource_type=kind).unchecked
     assert check_resource(POLICY, {}).nothing
+
+
+@pytest.mark.parametrize(
+    "repository",
+    ["https://charts.example.com.elsewhere.net", "https://charts.example.com@elsewhere.net"],
+)
+def test_a_repository_is_allowed_by_whole_parts_of_its_address(repository: str) -> None:
+    config = {"allowedRepositories": ["https://charts.example.com"]}
+    assert check(config=config, repositoryOpts={"repo": repository}).refusals
+    below = {"repo": "https://charts.example.com/stable"}
+    assert check(config=config, repositoryOpts=below).nothing
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_password_in_an_address_is_not_repeated(scheme: str) -> None:
+    given = {"repo": f"{scheme}://bob:hunter2@charts.example.com"}
+    config = {"allowedRepositories": ["oci://registry.example.com"]}
+    assert "hunter2" not in check(config=config, repositoryOpts=given).only()

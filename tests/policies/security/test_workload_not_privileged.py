@@ -102,3 +102,9 @@ def test_an_unknown_is_said_to_be_unchecked(given: dict[str, Any], unknown: str)
 
 def test_an_unknown_namespace_of_an_ordinary_workload_changes_nothing() -> None:
     assert judge(ORDINARY, metadata={"namespace": UNKNOWN}).nothing
+
+
+def test_nothing_is_exempt_where_the_configuration_says_so() -> None:
+    in_system = {"namespace": "kube-system", "name": "kube-proxy"}
+    assert judge(metadata=in_system, hostNetwork=True).nothing
+    assert judge(metadata=in_system, exempt=[], hostNetwork=True).refusals
