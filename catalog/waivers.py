@@ -18,7 +18,7 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\r\
 """One line: what is told of a finding follows on the next."""
 
 
-_MIDNIGHT = re.compile(r"[T ]00:00:00(Z|\+00:00)?")
+_MIDNIGHT = re.compile(r"[T ]00:00:00(Z|\+00:00| \+0000 UTC)?")
 
 
 def _day(value: object) -> object:

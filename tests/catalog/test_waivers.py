@@ -45,7 +45,10 @@ def test_yaml_ends_a_folded_text_by_a_newline() -> None:
     assert from_plain([{**PLAIN, "reason": "soon\n"}])[0].reason == "soon"
 
 
-@pytest.mark.parametrize("day", [LAST_DAY, "2026-12-31T00:00:00Z", "2026-12-31 00:00:00"])
+@pytest.mark.parametrize(
+    "day",
+    [LAST_DAY, "2026-12-31T00:00:00Z", "2026-12-31 00:00:00", "2026-12-31 00:00:00 +0000 UTC"],
+)
 def test_a_day_without_quotes_is_the_same_day(day: object) -> None:
     assert from_plain([{**PLAIN, "expires": day}])[0].expires == LAST_DAY
 

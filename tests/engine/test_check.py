@@ -188,13 +188,13 @@ def _step(section: Section, name: str) -> Step:
     return next(step for step in section.steps if step.name == name)
 
 
-def _waiver(item: Item) -> Mapping[str, str]:
+def _waiver(item: Item) -> Mapping[str, object]:
     return {
         "policy": item.rule,
         "resource": item.resource,
         "reason": "to be mended",
         "owner": "team-serving",
-        "expires": str(date.today() + timedelta(days=30)),
+        "expires": date.today() + timedelta(days=30),
     }
 
 
