@@ -54,6 +54,8 @@ class Condition:
         """Whether it leaves something out of what may be done."""
         if self.key in _WITHOUT_OBJECT:
             return False
+        if self.key == _ADDRESS:
+            return self.names_callers()
         if self.operator in ("null", "bool"):
             # The key is there; what it says is true.
             meant = "false" if self.operator == "null" else "true"

@@ -66,6 +66,7 @@ def test_the_components_own_is_allowed() -> None:
             "iam:PassRole",
             Condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
         ),
+        statement("ec2:DeleteTags", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
         statement("ec2:DeleteTags", Condition={"Null": {"aws:ResourceTag/moe": "false"}}),
         statement("kms:CreateGrant", Condition={"Bool": {"kms:GrantIsForAWSResource": True}}),
         {"Effect": "Deny", "Action": "*", "Resource": "*"},
@@ -111,6 +112,17 @@ def test_reading_and_what_is_named_are_allowed(allowed: dict[str, Any]) -> None:
         ),
         (
             statement("ec2:RunInstances", Condition={"StringLike": {"aws:ResourceTag/x": "*"}}),
+            "found ec2:RunInstances on",
+        ),
+        (
+            statement(
+                "ec2:RunInstances",
+                Condition={"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}},
+            ),
+            "found ec2:RunInstances on",
+        ),
+        (
+            statement("ec2:RunInstances", Condition={"Null": {"aws:SourceIp": "false"}}),
             "found ec2:RunInstances on",
         ),
         (statement("ec2:RunInstances", Condition={}), "found ec2:RunInstances on"),
