@@ -1,22 +1,13 @@
 """Statements of IAM policy documents, which resources carry as JSON text."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from policies.aws.conditions import Condition, conditions
 from policies.reading import child, elements, known, one_or_more, shown
 from policies.review import Place, Review, UnreadableError
-
-_OPEN_CONDITIONS = frozenset(
-    {
-        *("aws:currenttime", "aws:epochtime", "aws:multifactorauthage"),
-        *("aws:multifactorauthpresent", "aws:requestedregion", "aws:securetransport"),
-        *("aws:referer", "aws:useragent", "s3:signatureversion", "sts:externalid"),
-    }
-)
-"""Keys of conditions that anybody can meet, or that say when and how, not who and what."""
-_ANYTHING = ("", "0.0.0.0/0", "::/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +38,14 @@ class Statement:
         if "notprincipal" in self.fields:
             return True
         everybody = any("*" in self.principals(kind) for kind in ("aws", "federated", "service"))
-        return everybody and not self.is_narrowed()
+        return everybody and not any(each.names_callers() for each in self.conditions())
 
-    def conditions(self) -> Iterator[tuple[str, list[str]]]:
-        """Key, in lower case, and values of each condition that only these values meet."""
-        given = self.fields.get("condition")
-        for operator in given if isinstance(given, Mapping) else ():
-            tests = child(given, operator)
-            for key in tests if isinstance(tests, Mapping) else ():
-                values = [shown(known(each)) for each in one_or_more(child(tests, key))]
-                if _leaves_out(operator, values):
-                    yield key.lower(), values
+    def conditions(self) -> Iterator[Condition]:
+        return conditions(self.fields.get("condition"))
 
     def is_narrowed(self) -> bool:
         """Whether a condition says on what or for whom, and not with any value at all."""
-        return any(key not in _OPEN_CONDITIONS for key, _ in self.conditions())
+        return any(each.says_on_what() for each in self.conditions())
 
 
 def allowing(review: Review, place: Place, document: Any) -> Iterator[Statement]:
@@ -86,17 +70,6 @@ def allowing(review: Review, place: Place, document: Any) -> Iterator[Statement]
                 _refuse(review, here, shown(statement))
             elif child(statement, "Effect") != "Deny":
                 yield Statement(here, {key.lower(): child(statement, key) for key in statement})
-
-
-def _leaves_out(operator: str, values: Sequence[str]) -> bool:
-    """Whether the condition holds for these values alone, and never where its key is missing."""
-    test = operator.lower().removeprefix("foranyvalue:")
-    if test.startswith("forallvalues:") or test.endswith("ifexists") or "not" in test:
-        return False
-    if test in ("null", "bool"):
-        # The key is there; what it says is true.
-        return [value.lower() for value in values] == ["false" if test == "null" else "true"]
-    return bool(values) and not any(value.strip("*?") in _ANYTHING for value in values)
 
 
 def _refuse(review: Review, place: Place, found: str) -> None:

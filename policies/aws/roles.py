@@ -4,19 +4,24 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UnknownValueError
+
+from policies.declared import declared
 from policies.reading import child, elements, known, one_or_more
-from policies.review import Place, Resource, Review
+from policies.review import Place, Resource, Review, resource
 
 ROLE = "aws:iam/role:Role"
+_MANAGED_POLICY = "aws:iam/policy:Policy"
 _IDENTITY_POLICIES = frozenset(
     {
         "aws:iam/groupPolicy:GroupPolicy",
-        "aws:iam/policy:Policy",
+        _MANAGED_POLICY,
         "aws:iam/rolePolicy:RolePolicy",
         "aws:iam/userPolicy:UserPolicy",
     }
 )
-_ATTACHMENTS: Mapping[str, str] = MappingProxyType(
+ATTACHMENTS: Mapping[str, str] = MappingProxyType(
     {
         "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": "policyArn",
         "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": "policyArns",
@@ -45,14 +50,29 @@ def identity_documents(review: Review, subject: Resource) -> Iterator[tuple[Plac
                     yield place, child(known(inline), "policy")
 
 
-def attached_policies(review: Review, subject: Resource) -> Iterator[Any]:
-    """ARNs of managed policies that `subject` gives."""
-    if (field := _ATTACHMENTS.get(subject.type)) is None:
+def attached_policies(review: Review, member: PolicyResource) -> Iterator[Any]:
+    """ARNs of managed policies that one of ATTACHMENTS gives.
+
+    One that is not known yet and comes from the stack's own policies alone is left out in
+    silence: it is none of AWS', and what it allows is judged where it is declared.
+    """
+    place = resource(member).place
+    if (props := declared(member)) is None:
+        review.could_not_check(place, "the engine gave none of its properties")
         return
-    if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
-        return
-    with review.reading(subject.place):
-        for arn in one_or_more(child(subject.props, field)):
-            with review.reading(subject.place):
-                yield known(arn)
+    field = ATTACHMENTS[member.resource_type]
+    sources = member.property_dependencies.get(field, [])
+    is_own = bool(sources) and all(each.resource_type == _MANAGED_POLICY for each in sources)
+    for arn in _given(props, field):
+        if not isinstance(arn, UnknownValueError):
+            yield arn
+        elif not is_own:
+            review.could_not_check(place, arn.message)
+
+
+def _given(props: Mapping[str, Any], field: str) -> list[Any]:
+    """One or more, with the error in place of each that is not known, or of all of them."""
+    try:
+        return one_or_more(child(props, field))
+    except UnknownValueError as error:
+        return [error]

@@ -19,6 +19,13 @@ SWITCHES: dict[str, Any] = {
 }
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 
+ODD_ADDRESS = {
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "s3:GetObject",
+    "Condition": {"IpAddress": {"aws:SourceIp": "office"}},
+}
+
 
 def check(kind: str, config: dict[str, Any] | None = None, **props: Any) -> Said:
     given = {"bucket": "weights", **props}
@@ -69,6 +76,19 @@ def test_a_grant_to_everybody_is_refused() -> None:
         {"Principal": "*"},
         {"Principal": {"AWS": ["*"]}},
         {"Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+        {"Principal": "*", "Condition": {"StringEquals": {"s3:x-amz-acl": "private"}}},
+        {
+            "Principal": "*",
+            "Condition": {"StringEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+        },
+        {
+            "Principal": "*",
+            "Condition": {"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}},
+        },
+        {"Principal": "*", "Condition": {"StringLike": {"aws:SourceIp": "*"}}},
+        {"Principal": "*", "Condition": {"StringLike": {"aws:SourceVpce": "vpce-*"}}},
+        {"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}},
+        {"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::logs*"}}},
         {"NotPrincipal": {"AWS": "arn:aws:iam::123456789012:root"}},
     ],
 )
@@ -83,6 +103,13 @@ def test_a_policy_for_everybody_is_refused(fields: dict[str, Any]) -> None:
         {"Principal": {"Service": "cloudfront.amazonaws.com"}},
         {"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
         {"Principal": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}},
+        {"Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}},
+        {"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::logs"}}},
+        {
+            "Principal": "*",
+            "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:123456789012:*"}},
+        },
+        {"Principal": "*", "Condition": {"StringLike": {"aws:userid": "AROA1:*"}}},
     ],
 )
 def test_a_policy_for_some_is_allowed(fields: dict[str, Any]) -> None:
@@ -97,6 +124,7 @@ def test_a_policy_for_some_is_allowed(fields: dict[str, Any]) -> None:
         (BUCKET, {"grants": UNKNOWN}),
         (BUCKET, {"grants": [UNKNOWN]}),
         (BUCKET_POLICY, {"policy": UNKNOWN}),
+        (BUCKET_POLICY, {"policy": json.dumps({"Statement": ODD_ADDRESS})}),
     ],
 )
 def test_what_is_not_known_is_said(kind: str, props: dict[str, Any]) -> None:

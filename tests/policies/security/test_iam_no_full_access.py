@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 
 from policies.security.iam_no_full_access import POLICY
-from tests.policies.engine_input import UNKNOWN, Said
-from tests.policies.engine_input import check as check_resource
+from tests.policies.engine_input import UNKNOWN, Said, check_stack, resource
 
 AWS = "arn:aws:iam::aws:policy"
 KINDS = {
@@ -16,12 +15,23 @@ KINDS = {
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "policyArns",
 }
 ATTACHMENT = next(iter(KINDS))
+ROLE = "aws:iam/role:Role"
+OWN = "aws:iam/policy:Policy"
+REFERENCE = "pulumi:pulumi:StackReference"
 
 
 def check(arn: Any, kind: str = ATTACHMENT, **config: Any) -> Said:
     value = arn if KINDS[kind] == "policyArn" or arn == UNKNOWN else [arn]
     props = {"name": "node", KINDS[kind]: value}
-    return check_resource(POLICY, props, resource_type=kind, name="node", config=config)
+    return check_stack(POLICY, [resource(kind, "node", props)], config)
+
+
+def from_sources(value: Any, *types: str, kind: str = ATTACHMENT) -> Said:
+    """An attachment whose ARNs come from outputs of resources of these types."""
+    sources = [resource(each, f"source-{i}", {"name": "own"}) for i, each in enumerate(types)]
+    field = KINDS[kind]
+    attachment = resource(kind, "node", {"name": "node", field: value}, {field: sources})
+    return check_stack(POLICY, [*sources, attachment])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,6 +87,22 @@ def test_what_is_not_known_is_said(kind: str) -> None:
     assert len(said.unchecked) == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_own_policy_is_allowed_before_its_arn_is_known(kind: str) -> None:
+    assert from_sources(UNKNOWN, OWN, kind=kind).nothing
+    assert from_sources(UNKNOWN, OWN, OWN, kind=kind).nothing
+    several = [UNKNOWN, f"{AWS}/IAMFullAccess"]
+    assert "found IAMFullAccess" in from_sources(several, OWN, kind=ROLE).only()
+
+
+@pytest.mark.parametrize("types", [[REFERENCE], [OWN, REFERENCE], [ROLE]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_from_elsewhere_is_said(types: list[str], kind: str) -> None:
+    said = from_sources(UNKNOWN, *types, kind=kind)
+    assert not said.refusals
+    assert len(said.unchecked) == 1
+
+
 def test_without_any_properties_it_says_so() -> None:
-    assert check_resource(POLICY, {}, resource_type=ATTACHMENT).unchecked
-    assert check_resource(POLICY, {}).nothing
+    assert check_stack(POLICY, [resource(ATTACHMENT, "node", {})]).unchecked
+    assert check_stack(POLICY, [resource("aws:s3/bucket:Bucket", "node", {})]).nothing

@@ -12,6 +12,13 @@ OIDC = {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.gith
 SUB = "token.actions.githubusercontent.com:sub"
 AUD = {"StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}}
 
+CLUSTER = "oidc.eks.us-east-1.amazonaws.com/id/ABC"
+EKS = {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{CLUSTER}"}
+GITLAB = {"Federated": "arn:aws:iam::123456789012:oidc-provider/gitlab.com"}
+GOOGLE = {"Federated": "accounts.google.com"}
+COGNITO = {"Federated": "cognito-identity.amazonaws.com"}
+AMAZON = {"Federated": "www.amazon.com"}
+
 
 def check(principal: Any, condition: Any = None, **fields: Any) -> Said:
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **fields}
@@ -34,6 +41,20 @@ def of_document(document: Any, config: dict[str, Any] | None = None) -> Said:
         ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
         (OIDC, {"StringEquals": {SUB: "repo:moe/serving:ref:refs/heads/main"}}),
         (OIDC, {"StringLike": {SUB: ["repo:moe/*"]}, **AUD}),
+        (OIDC, {"StringLike": {SUB: "repo:moe/serving:environment:*"}}),
+        (OIDC, {"StringLike": {SUB: "repository_owner_id:42:*"}}),
+        (OIDC, {"stringlike": {SUB.upper(): "repo:moe/*"}}),
+        (OIDC, {"ForAnyValue:StringLike": {SUB: ["repo:moe/a:*", "repo:moe/b:*"]}}),
+        (EKS, {"StringEquals": {f"{CLUSTER}:sub": "system:serviceaccount:moe:server"}}),
+        (EKS, {"StringLike": {f"{CLUSTER}:sub": "system:serviceaccount:moe:*"}}),
+        (GITLAB, {"StringLike": {"gitlab.com:sub": "project_path:moe/*:ref_type:branch:*"}}),
+        (GOOGLE, {"StringEquals": {"accounts.google.com:aud": "7-a.apps.googleusercontent.com"}}),
+        (GOOGLE, {"StringEquals": {"accounts.google.com:sub": "109220063452404746097"}}),
+        (COGNITO, {"StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:12-ab"}}),
+        (AMAZON, {"StringEquals": {"www.amazon.com:app_id": "amzn1.application.abc"}}),
+        ({"AWS": "*"}, {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/x*"}}),
+        ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalAccount": ["123456789012"]}}),
+        ({"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/r-1/*"}}),
         ({"Federated": "arn:aws:iam::123456789012:saml-provider/okta"}, None),
     ],
 )
@@ -58,6 +79,41 @@ def test_a_named_principal_is_allowed(principal: object, condition: object) -> N
         ({"AWS": "*"}, {"IpAddress": {"aws:SourceIp": ["10.0.0.1", "0.0.0.0/0"]}}, "*"),
         ({"AWS": "*"}, {"Null": {"aws:PrincipalOrgID": "true"}}, "*"),
         (OIDC, {"StringLike": {SUB: "*"}}, "without a condition that names its :sub"),
+        ({"AWS": "*"}, {"Null": {"aws:PrincipalArn": "false"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringLike": {"aws:PrincipalArn": "arn:*"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}}, "*"),
+        ({"AWS": "*"}, {"StringLike": {"aws:PrincipalArn": "arn:*:123456789012:*:*:*:x"}}, "*"),
+        ({"AWS": "*"}, {"StringLike": {"aws:PrincipalOrgID": "o-*"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}, "*"),
+        ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalAccount": []}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalTag/team": "moe"}}, 'Principal "*"'),
+        ({"AWS": "*"}, {"StringEquals": {SUB: "repo:moe/serving:x"}}, 'Principal "*"'),
+        (OIDC, {"StringLike": {SUB: "*:ref:refs/heads/main"}}, "names its :sub"),
+        (OIDC, {"StringLike": {SUB: "r*"}}, "names its :sub"),
+        (OIDC, {"StringLike": {SUB: "repo:mo*"}}, "names its :sub"),
+        (OIDC, {"StringLike": {SUB: "repo:moe*/serving:*"}}, "names its :sub"),
+        (OIDC, {"StringEquals": {SUB: "environment:production"}}, "names its :sub"),
+        (OIDC, {"Null": {SUB: "false"}}, "names its :sub"),
+        (OIDC, {"StringEquals": {SUB: []}}, "names its :sub"),
+        (OIDC, {"StringEquals": {"foo:sub": "repo:moe/serving:x"}}, "names its :sub"),
+        (OIDC, {"StringEquals": {f"evil.{SUB}": "repo:moe/serving:x"}}, "names its :sub"),
+        (EKS, {"StringLike": {f"{CLUSTER}:sub": "system:serviceaccount:*:*"}}, "names its :sub"),
+        (EKS, {"StringLike": {f"{CLUSTER}:sub": "system:serviceaccount:*:server"}}, "its :sub"),
+        (EKS, {"StringLike": {f"{CLUSTER}:sub": "system:*"}}, "names its :sub"),
+        (EKS, {"StringEquals": {SUB: "repo:moe/serving:x"}}, "names its :sub"),
+        (GITLAB, {"StringLike": {"gitlab.com:sub": "project_path:*"}}, "names its :sub"),
+        (GITLAB, {"StringLike": {"gitlab.com:sub": "project_path:mo*/x:*"}}, "names its :sub"),
+        (GOOGLE, None, "accounts.google.com without a condition that names its :aud or :sub"),
+        (GOOGLE, {"StringLike": {"accounts.google.com:aud": "*"}}, "its :aud or :sub"),
+        (GOOGLE, {"StringEquals": {"www.amazon.com:app_id": "a"}}, "its :aud or :sub"),
+        (COGNITO, None, "its :aud or :sub"),
+        (COGNITO, {"StringLike": {"cognito-identity.amazonaws.com:aud": "us-east-1:*"}}, ":aud"),
+        (
+            COGNITO,
+            {"StringEquals": {"cognito-identity.amazonaws.com:amr": "authenticated"}},
+            "its :aud or :sub",
+        ),
+        (AMAZON, None, "its :aud or :sub"),
         (
             OIDC,
             {"StringLike": {SUB: ["repo:moe/serving", "*"]}},
