@@ -154,6 +154,15 @@ class TestFindings:
         assert item.kind == "violation"
         assert "p4d.24xlarge" in item.message
 
+    def test_pods_of_a_kind_that_nobody_knows_are_judged_or_said_not_to_be(self) -> None:
+        custom = "apiVersion: example.com/v1\nkind: Custom\nmetadata: {name: x}\n"
+        pod = "{containers: [{name: a, image: b}]}"
+        read = judged(f"{custom}spec: {{template: {{spec: {pod}}}}}\n")
+        assert only(read.items, PINNED).refuses
+        unread = judged(f"{custom}spec: {{jobs: [{pod}]}}\n", Asked(is_strict=True))
+        item = only(unread.items, "kubernetes-workload-known")
+        assert (item.kind, item.refuses) == ("could not check", True)
+
     def test_a_run_remembers_nothing_of_the_one_before(self) -> None:
         assert judged(GOOD).items == []
         bad = judged(GOOD.replace("nvidia.com/gpu: 8", "nvidia.com/gpu: 4"))
