@@ -333,6 +333,33 @@ class TestFolders:
             of_paths(tmp_path)
 
 
+class TestDryRuns:
+    """Nothing is left out that would be applied."""
+
+    BAD = POD.format(name="bad", image="x:1")
+
+    def test_no_document_may_follow_the_notes(self) -> None:
+        said = refusal(f"NAME: x\nNOTES:\nThanks\n---\n{self.BAD}")
+        assert "<stdin>:4: --- after NOTES:, which Helm prints last" in said
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"NAME: x\nHOOKS:\n---\n# LAST DEPLOYED\n{BAD}MANIFEST:\n---\n",
+            f"NAME: x\nLAST DEPLOYED: y\n{BAD}MANIFEST:\n---\n",
+            f"NAME: x\n{BAD}NOTES:\n",
+        ],
+    )
+    def test_no_object_passes_for_the_fields_of_a_release(self, text: str) -> None:
+        assert [each.name for each in piped(text).found] == ["bad"]
+
+    def test_files_of_a_folder_are_read_whole(self, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(f"NAME: x\nNOTES:\n---\n{self.BAD}")
+        assert [each.name for each in of_paths(tmp_path).found] == ["bad"]
+        with pytest.raises(ManifestError, match="after NOTES:"):
+            of_paths(tmp_path / "a.yaml")
+
+
 class TestMemory:
     """Ratios, as bytes differ between machines."""
 
