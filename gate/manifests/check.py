@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from pulumi_policy import Policy, PolicyResource
+from pulumi_policy import EnforcementLevel, Policy, PolicyResource
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from catalog.project import PROJECT
@@ -58,7 +58,7 @@ def check(objects: Objects, asked: Asked) -> Section:
                 items,
                 time.monotonic() - started_s,
             ),
-            *_not_run(policies),
+            *_not_run(policies, asked.policy_config),
         ],
         waivers=tuple(asked.waivers),
         unused_waivers=tuple(w for w in asked.waivers if w not in used),
@@ -135,10 +135,17 @@ def _what_was_found(items: Sequence[Item]) -> str:
     return f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
 
 
-def _not_run(policies: Iterable[Policy]) -> Iterator[Step]:
+def _not_run(policies: Sequence[Policy], config: PolicyConfig) -> Iterator[Step]:
     reasons = sorted(
-        (why, policy.name) for policy in policies if (why := why_not_run(policy)) is not None
+        (why, policy.name)
+        for policy in policies
+        if (why := why_not_run(policy) or _why_disabled(policy, config)) is not None
     )
     for why, group in groupby(reasons, key=lambda each: each[0]):
         names = ", ".join(name for _, name in group)
         yield Step("policies not run", Outcome.SKIPPED, f"{why}: {names}")
+
+
+def _why_disabled(policy: Policy, config: PolicyConfig) -> str | None:
+    is_disabled = Pack([], config.levels).level(policy) is EnforcementLevel.DISABLED
+    return "disabled by the policy configuration" if is_disabled else None

@@ -21,6 +21,7 @@ import pulumi_kubernetes.rbac.v1
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pulumi_policy import EnforcementLevel
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from gate.manifests.check import Asked, check
@@ -29,6 +30,7 @@ from gate.manifests.objects import Objects, read, type_token
 from gate.manifests.premises import why_not_run
 from gate.manifests.problem import ManifestError
 from gate.manifests.yaml_values import MAX_ALIASED, MAX_DEPTH, YamlError, load
+from gate.policy_config import PolicyConfig
 from gate.report import Item, Outcome, Section
 from policies.pack import listed
 from tests.gate.manifest_texts import DRY_RUN, GOOD, HELM, POD, SERVER
@@ -96,6 +98,13 @@ class TestGoodManifests:
         }
         assert "aws-launch-template-efa-interfaces" in not_run
         assert "kubernetes-llm-server-model-fits" not in not_run
+
+    def test_a_policy_that_the_configuration_disables_is_named(self) -> None:
+        config = PolicyConfig(levels={PINNED: EnforcementLevel.DISABLED})
+        section = judged(POD.format(name="a", image="x:1"), Asked(policy_config=config))
+        assert section.items == []
+        skipped = [s.summary for s in section.steps if s.outcome is Outcome.SKIPPED]
+        assert f"disabled by the policy configuration: {PINNED}" in skipped
 
 
 class TestFindings:
