@@ -53,7 +53,7 @@ def _check_entry(review: Review, place: Place, name: str, data: Mapping[str, Any
     shape = shape_of(text)
     if shape is not None:
         _refuse(review, place, f"entry {shown(name)} that has {shape} in it")
-    elif not _is_file(text) and is_secret(name, text):
+    elif is_secret(name, text):
         _refuse(review, place, f"entry {shown(name)} that is a secret by its name")
     for setting, value in _settings(text) if shape is None else ():
         if is_secret(setting, value):
@@ -87,11 +87,6 @@ def _unquoted(value: str) -> str:
     if value.startswith(("'", '"')):
         return value[1:].partition(value[0])[0]
     return value.partition(" #")[0]
-
-
-def _is_file(text: str) -> bool:
-    """Of several lines, or JSON: settings of credentials (KServe's), not the credentials."""
-    return "\n" in text.strip() or text.lstrip().startswith("{")
 
 
 POLICY = ResourceValidationPolicy(
