@@ -45,7 +45,9 @@ def check(objects: Objects, asked: Asked) -> Section:
     findings = _findings(objects.found, [p for p in policies if why_not_run(p) is None], asked)
     by_name = {policy.name: policy for policy in policies}
     by_urn = {each.urn: each for each in objects.found}
-    items = [_item(each, by_name[each.policy], by_urn, asked) for each in findings]
+    # What is of no object, but of all of them together, is shown at the first file.
+    whole = Place(objects.found[0].file) if objects.found else None
+    items = [_item(each, by_name[each.policy], by_urn, asked, whole) for each in findings]
     used = {each.waiver for each in findings}
     return Section(
         "manifests",
@@ -92,9 +94,15 @@ def _member(each: Object) -> PolicyResource:
     return PolicyResource(each.type, props, each.urn, each.name, no_options(), None, None, [], {})
 
 
-def _item(finding: Finding, policy: Policy, by_urn: Mapping[str, Object], asked: Asked) -> Item:
+def _item(
+    finding: Finding,
+    policy: Policy,
+    by_urn: Mapping[str, Object],
+    asked: Asked,
+    whole: Place | None,
+) -> Item:
     of = by_urn.get(finding.urn)
-    message, place = finding.message, None
+    message, place = finding.message, whole
     if of is not None:
         place = place_of(of, finding.message)
         message += f" (rendered from {of.source})" if of.source else ""

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from pulumi_policy import EnforcementLevel
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
+from catalog.waivers import Waiver
 from gate.manifests.check import Asked, check
 from gate.manifests.files import Limits, documents
 from gate.manifests.objects import Objects, read, type_token
@@ -171,6 +173,14 @@ class TestFindings:
         unread = judged(f"{custom}spec: {{jobs: [{pod}]}}\n", Asked(is_strict=True))
         item = only(unread.items, "kubernetes-workload-known")
         assert (item.kind, item.refuses) == ("could not check", True)
+
+    def test_what_is_of_no_object_is_shown_at_the_first_file(self) -> None:
+        expired = Waiver.model_construct(
+            policy=PINNED, resource="a", reason="x", owner="y", expires=date(2020, 1, 1)
+        )
+        items = judged(GOOD, Asked(waivers=[expired])).items
+        assert items
+        assert all(item.place is not None for item in items)
 
     def test_a_run_remembers_nothing_of_the_one_before(self) -> None:
         assert judged(GOOD).items == []
