@@ -38,19 +38,7 @@ _SHORT_PASSWORDS = ("pass", "pwd")
 """The last of several words: PWD is a folder."""
 _PASSES = frozenset(
     {
-        *(
-            "backward",
-            "band",
-            "first",
-            "forward",
-            "high",
-            "last",
-            "low",
-            "max",
-            "min",
-            "multi",
-            "n",
-        ),
+        *("backward", "band", "first", "forward", "high", "last", "low", "max", "min", "multi"),
         *("next", "num", "old", "one", "per", "render", "second", "single", "two"),
     }
 )
@@ -94,6 +82,7 @@ _ELSEWHERE = re.compile(
 )
 """Where a secret is kept: a file, an entry of a store, who is asked for it."""
 _MAP = re.compile(r"\{\s*[\"']?\w[^:]{0,100}:\s.*\}|\{\s*\"[^\"]{1,100}\":.*\}", re.DOTALL)
+"""Of YAML or JSON, as far as a line tells."""
 _OBJECT = re.compile(r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}")
 """namespace/name, of `--secret`."""
 _KEY_OF_AWS = re.compile(r"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}")
