@@ -14,7 +14,8 @@ _SHAPES = MappingProxyType(
         "a Hugging Face token": re.compile(r"hf_(?<=\bhf_)[A-Za-z0-9]{30,}\b"),
         "an AWS access key": re.compile(r"A(?<=\bA)(?:KIA|SIA)[A-Z0-9]{16}\b"),
         "an API key of OpenAI's kind": re.compile(
-            r"sk-(?<![\w-]sk-)(?=[\w-]{0,200}[0-9])[\w-]{32,}"
+            r"sk-(?<![\w-]sk-)(?:(?:admin|ant|or|proj|svcacct)-(?:[\w-]{0,80}[_-])?)?"
+            r"(?=[A-Za-z]{0,200}[0-9])[A-Za-z0-9]{20,}"
         ),
         "a GitHub token": re.compile(
             r"g(?<=\bg)(?:h[pousr]_[A-Za-z0-9]{36,}|ithub_pat_[A-Za-z0-9_]{50,})"
@@ -33,6 +34,15 @@ secret scanning, AWS in IAM's docs on unique identifiers."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PASSWORDS = ("password", "passwords", "passwd", "passphrase")
+_SHORT_PASSWORDS = ("pass", "pwd")
+"""The last of several words: PWD is a folder."""
+_PASSES = frozenset(
+    {
+        *("backward", "band", "first", "forward", "high", "last", "low", "max", "min", "multi"),
+        *("next", "num", "old", "one", "per", "render", "second", "single", "two"),
+    }
+)
+"""Words before a pass that is a run through something, and before OLD_PWD."""
 _KEYS = frozenset(
     {
         *("access", "account", "api", "auth", "encryption", "license", "master", "private"),
@@ -62,12 +72,19 @@ _PLACEHOLDERS = frozenset(
     }
 )
 """What a client is given that insists on a key which the server does not ask for."""
-_REFERENCE = re.compile(r".*(?:\$[({]|\{\{|%\{|`).*|\$[A-Za-z_]\w*|<[^<>]*>", re.DOTALL)
+_REFERENCE = re.compile(
+    r".*(?:\$[({]|\{\{|%\{).*|\$[A-Za-z_]\w*|<[^<>]*>|\{[A-Z_]+\}|`[a-z/]+|`[^`]*`", re.DOTALL
+)
+"""Of a template or a shell; what it stands for in backticks may be cut off behind its command."""
 _ELSEWHERE = re.compile(
     r"(?:/[\w.@+-]+){2,}/?|/[\w.-]{1,30}|\.{0,2}/?[\w./-]+\.(?:crt|json|key|pem|toml|txt|ya?ml)"
     r"|(?:arn|file|projects|ref\+[a-z0-9]+|secretref|ssm|vault):?[:/].*|https?://[^@\s]*"
 )
 """Where a secret is kept: a file, an entry of a store, who is asked for it."""
+_MAP = re.compile(r"\{\s*[\"']?\w[^:]{0,100}:\s.*\}|\{\s*\"[^\"]{1,100}\":.*\}", re.DOTALL)
+"""Of YAML or JSON, as far as a line tells."""
+_OBJECT = re.compile(r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}")
+"""namespace/name, of `--secret`."""
 _KEY_OF_AWS = re.compile(r"(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9/+]{40}")
 """Which a path may look like."""
 _SHORT_NUMBER = re.compile(r"[+-]?[0-9.]{1,6}")
@@ -83,6 +100,8 @@ def is_secret(name: str, text: str) -> bool:
     if not is_secret_name(name) or text.strip().lower() in _PLACEHOLDERS:
         return False
     if _REFERENCE.fullmatch(text) or _is_elsewhere(text) or _is_document(text):
+        return False
+    if _words(name) == ["secret"] and _OBJECT.fullmatch(text):
         return False
     if _SHORT_NUMBER.fullmatch(text) and not _is_password(_words(name)):
         return False
@@ -111,6 +130,8 @@ def is_secret_name(name: str) -> bool:
 
 def _is_password(words: list[str]) -> bool:
     """PGPASSWORD is one word."""
+    if len(words) > 1 and words[-1] in _SHORT_PASSWORDS:
+        return words[-2] not in _PASSES
     return bool(words) and words[-1].endswith(_PASSWORDS)
 
 
@@ -129,4 +150,4 @@ def _is_elsewhere(text: str) -> bool:
 def _is_document(text: str) -> bool:
     """Settings of many fields, such as an entry `credentials` that says where each of them is."""
     stripped = text.strip()
-    return "\n" in stripped or stripped.startswith("{")
+    return "\n" in stripped or _MAP.fullmatch(stripped) is not None

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from gate.formats.findings import Found, Standing, found, unfinished
 from gate.formats.printable import printable
 from gate.report import Item, Place, Report
-from stacks.reading import stack_file
+from stacks.reading import stack_file, stack_names
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 
@@ -76,7 +76,7 @@ def _results(everything: Sequence[Found]) -> Iterable[dict[str, Any]]:
             "ruleId": _rule_id(item.rule),
             "level": _level(item),
             "message": {"text": _message(each)},
-            "locations": [_location(each)],
+            "locations": _locations(each),
             "partialFingerprints": {"primaryLocationLineHash": f"{same}:{seen[same]}"},
         }
         if item.waiver and not item.refuses:
@@ -99,10 +99,18 @@ def _level(item: Item) -> str:
     return "warning"
 
 
-def _location(each: Found) -> dict[str, Any]:
-    """In the stack's file where nothing nearer is known."""
-    item = each.item
-    place = item.place or Place(f"stacks/{stack_file(each.section.name).name}")
+def _locations(each: Found) -> list[dict[str, Any]]:
+    """In the stack's file where nothing nearer is known; none for what is of no stack.
+
+    GitHub refuses the whole of a report that has a result without one
+    (github.com/github/codeql-action/issues/2459): who judges manifests gives each its place.
+    """
+    item, stack = each.item, each.section.name
+    place = item.place
+    if place is None and stack in stack_names():
+        place = Place(f"stacks/{stack_file(stack).name}")
+    if place is None:
+        return []
     physical: dict[str, Any] = {
         "artifactLocation": {"uri": quote(printable(place.file)), "uriBaseId": "%SRCROOT%"}
     }
@@ -114,7 +122,7 @@ def _location(each: Found) -> dict[str, Any]:
         location["logicalLocations"] = [
             {**name, "fullyQualifiedName": printable(item.urn)} if item.urn else name
         ]
-    return location
+    return [location]
 
 
 def _invocation(report: Report) -> dict[str, Any]:

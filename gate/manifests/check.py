@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from pulumi_policy import Policy, PolicyResource
+from pulumi_policy import EnforcementLevel, Policy, PolicyResource
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from catalog.project import PROJECT
@@ -45,7 +45,9 @@ def check(objects: Objects, asked: Asked) -> Section:
     findings = _findings(objects.found, [p for p in policies if why_not_run(p) is None], asked)
     by_name = {policy.name: policy for policy in policies}
     by_urn = {each.urn: each for each in objects.found}
-    items = [_item(each, by_name[each.policy], by_urn, asked) for each in findings]
+    # What is of no object, but of all of them together, is shown at the first file.
+    whole = Place(objects.found[0].file) if objects.found else None
+    items = [_item(each, by_name[each.policy], by_urn, asked, whole) for each in findings]
     used = {each.waiver for each in findings}
     return Section(
         "manifests",
@@ -58,7 +60,7 @@ def check(objects: Objects, asked: Asked) -> Section:
                 items,
                 time.monotonic() - started_s,
             ),
-            *_not_run(policies),
+            *_not_run(policies, asked.policy_config),
         ],
         waivers=tuple(asked.waivers),
         unused_waivers=tuple(w for w in asked.waivers if w not in used),
@@ -92,9 +94,15 @@ def _member(each: Object) -> PolicyResource:
     return PolicyResource(each.type, props, each.urn, each.name, no_options(), None, None, [], {})
 
 
-def _item(finding: Finding, policy: Policy, by_urn: Mapping[str, Object], asked: Asked) -> Item:
+def _item(
+    finding: Finding,
+    policy: Policy,
+    by_urn: Mapping[str, Object],
+    asked: Asked,
+    whole: Place | None,
+) -> Item:
     of = by_urn.get(finding.urn)
-    message, place = finding.message, None
+    message, place = finding.message, whole
     if of is not None:
         place = place_of(of, finding.message)
         message += f" (rendered from {of.source})" if of.source else ""
@@ -135,10 +143,17 @@ def _what_was_found(items: Sequence[Item]) -> str:
     return f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
 
 
-def _not_run(policies: Iterable[Policy]) -> Iterator[Step]:
+def _not_run(policies: Sequence[Policy], config: PolicyConfig) -> Iterator[Step]:
     reasons = sorted(
-        (why, policy.name) for policy in policies if (why := why_not_run(policy)) is not None
+        (why, policy.name)
+        for policy in policies
+        if (why := why_not_run(policy) or _why_disabled(policy, config)) is not None
     )
     for why, group in groupby(reasons, key=lambda each: each[0]):
         names = ", ".join(name for _, name in group)
         yield Step("policies not run", Outcome.SKIPPED, f"{why}: {names}")
+
+
+def _why_disabled(policy: Policy, config: PolicyConfig) -> str | None:
+    is_disabled = Pack([], config.levels).level(policy) is EnforcementLevel.DISABLED
+    return "disabled by the policy configuration" if is_disabled else None

@@ -24,10 +24,15 @@ _MIB = 1024 * 1024
 _MARKER = re.compile(r"(?:---|\.\.\.)(?=\s|$)")
 _SOURCE = re.compile(r"# Source: (\S+)\s*")
 _NOTHING = re.compile(r"\s*(?:#.*|%.*|---|\.\.\.)?\s*")
-# What `helm install --dry-run` prints around its manifests.
+# What `helm install --dry-run` prints around its manifests: fields in capital letters, which no
+# object has, then the manifests, and at the end a text for people.
 _DRY_RUN = re.compile(r"NAME: .*\s*")
+_DRY_RUN_FIELD = re.compile(r"(?:[A-Z][A-Z ]*:.*)?\s*")
 _DRY_RUN_PARTS = frozenset({"HOOKS:", "MANIFEST:"})
 _DRY_RUN_END = "NOTES:"
+_AT_END = (
+    "which Helm prints last, so what follows would not be judged; give what `helm template` prints"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _of_file(path: Path, left: _Left, *, is_found: bool) -> Iterator[Document]:
 
 def _cut(stream: BinaryIO, file: str, left: _Left, *, is_found: bool) -> Iterator[Document]:
     number = 0
-    for line, text in _texts(stream, file, left):
+    for line, text in _texts(stream, file, left, may_be_dry_run=not is_found):
         lines = text.splitlines()
         if all(_NOTHING.fullmatch(each) for each in lines):
             continue
@@ -146,20 +151,32 @@ def _cut(stream: BinaryIO, file: str, left: _Left, *, is_found: bool) -> Iterato
         yield Document(file, number, line, text, next(sources, ""), is_found)
 
 
-def _texts(stream: BinaryIO, file: str, left: _Left) -> Iterator[tuple[int, str]]:
-    """Line and text of each document, empty ones too."""
-    start, lines, is_dry_run = 1, list[str](), False
+def _texts(
+    stream: BinaryIO, file: str, left: _Left, *, may_be_dry_run: bool
+) -> Iterator[tuple[int, str]]:
+    """Line and text of each document, empty ones too.
+
+    A folder holds manifests, and not what Helm printed: all of its files is read.
+    """
+    start, lines, is_dry_run, is_over = 1, list[str](), False, False
     for number, line in enumerate(_lines(stream, file, left), start=1):
-        is_dry_run = is_dry_run or (number == 1 and bool(_DRY_RUN.fullmatch(line)))
+        is_dry_run = is_dry_run or (
+            number == 1 and may_be_dry_run and bool(_DRY_RUN.fullmatch(line))
+        )
+        marker = _MARKER.match(line)
+        if is_over:
+            if marker is not None:
+                raise ManifestError(
+                    file, f"{marker[0]} after {_DRY_RUN_END}, {_AT_END}", line=number
+                )
+            continue
         word = line.rstrip()
-        if is_dry_run and word == _DRY_RUN_END:
-            break
-        if is_dry_run and word in _DRY_RUN_PARTS:
-            if "LAST DEPLOYED" not in "".join(lines):
+        is_over = is_dry_run and word == _DRY_RUN_END
+        if is_over or (is_dry_run and word in _DRY_RUN_PARTS):
+            if not all(_DRY_RUN_FIELD.fullmatch(each) for each in lines):
                 yield start, "".join(lines)
             start, lines = number + 1, []
-            continue
-        if (marker := _MARKER.match(line)) is not None:
+        elif marker is not None:
             yield start, "".join(lines)
             is_end = marker[0] == "..."
             start, lines = number + is_end, [] if is_end else [line]

@@ -1,10 +1,12 @@
 """No secret lies in a ConfigMap, which is neither encrypted nor kept from whoever may read it.
 
-An entry is a secret by its own name, or by the shape of something in it. The fields of a file that
-an entry holds are not read by their names.
+An entry is a secret by its own name, or by the shape of something in it. Where it holds a file of
+nothing but settings (`KEY=VALUE`, `key: value`), each of them is judged by its name as well; of a
+script or a JSON text none is.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_policy import ResourceValidationPolicy, Severity
@@ -15,6 +17,14 @@ from policies.kubernetes.workloads import kind_of_object, objects
 from policies.plain_secrets import is_secret, is_secret_name, shape_of
 from policies.reading import child, shown
 from policies.review import Config, Place, Resource, Review, of_resource
+
+_SETTING = re.compile(
+    r"(?:-\s+)?(?:export\s+)?[\"']?(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*(?:=|:(?=\s|$))(?P<value>.*)"
+)
+_NO_SETTING = re.compile(r"(?:[#;!].*|\[[\w. \"-]*\]|---|-\s.*)?")
+"""A comment, the head of a section, an element of a list, or nothing."""
+_CODE = re.compile(r"[\w.]*[\w]\(.*|[&*|>][\w+-]*|\$.*")
+"""A call, an anchor or an alias of YAML, or an expansion of the shell."""
 
 
 def _check(review: Review, subject: Resource, config: Config) -> None:
@@ -41,21 +51,42 @@ def _check_entry(review: Review, place: Place, name: str, data: Mapping[str, Any
     if not isinstance(text, str):
         return
     shape = shape_of(text)
-    if shape is None and (_is_file(text) or not is_secret(name, text)):
-        return
+    if shape is not None:
+        _refuse(review, place, f"entry {shown(name)} that has {shape} in it")
+    elif is_secret(name, text):
+        _refuse(review, place, f"entry {shown(name)} that is a secret by its name")
+    for setting, value in _settings(text) if shape is None else ():
+        if is_secret(setting, value):
+            what = f"setting {shown(setting)} that is a secret by its name"
+            _refuse(review, place, f"entry {shown(name)} with a {what}")
+
+
+def _refuse(review: Review, place: Place, found: str) -> None:
     review.refuse(
         place,
-        found=f"entry {shown(name)} "
-        + ("that is a secret by its name" if shape is None else f"that has {shape} in it"),
+        found=found,
         allowed="what everybody may read who may read the namespace",
         fix="move it to a Secret, as the External Secrets Operator does, and revoke what was"
         " written here",
     )
 
 
-def _is_file(text: str) -> bool:
-    """Of several lines, or JSON: settings of credentials (KServe's), not the credentials."""
-    return "\n" in text.strip() or text.lstrip().startswith("{")
+def _settings(text: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each line of `text`; nothing where one of its lines is none."""
+    found = []
+    for line in map(str.strip, text.splitlines()):
+        if setting := _SETTING.fullmatch(line):
+            found.append((setting["name"], _unquoted(setting["value"].strip())))
+        elif not _NO_SETTING.fullmatch(line):
+            return
+    yield from ((name, value) for name, value in found if not _CODE.fullmatch(value))
+
+
+def _unquoted(value: str) -> str:
+    """Without a comment behind it."""
+    if value.startswith(("'", '"')):
+        return value[1:].partition(value[0])[0]
+    return value.partition(" #")[0]
 
 
 POLICY = ResourceValidationPolicy(

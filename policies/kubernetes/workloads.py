@@ -34,7 +34,9 @@ POD_SPECS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     }
 )
 """Where each kind keeps its pods. The API group is not looked at: `Deployment` of
-apps/v1, of an old extensions/v1beta1 or of a CustomResource is read alike."""
+apps/v1, of an old extensions/v1beta1 or of a CustomResource is read alike. So is a custom kind
+that is not here, where it has what a Deployment has: Rollout of Argo, CloneSet of OpenKruise,
+Service of Knative."""
 
 CONTAINER_LISTS: Mapping[str, str] = MappingProxyType(
     {
@@ -139,15 +141,18 @@ def containers(review: Review, subject: Resource) -> Iterator[Container]:
 @noted_once
 def pods(review: Review, subject: Resource) -> Iterator[Pod]:
     """Each kind of pod that `subject` makes."""
-    if not is_workload(subject):
-        return
     kind = kind_of_object(subject)
+    if not (is_workload(subject) or may_be_custom(subject)):
+        return
     if (props := declared(subject)) is None:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        if kind in POD_SPECS:
+            review.could_not_check(subject.place, "the engine gave none of its properties")
+        return
+    if kind not in POD_SPECS and not _is_like_deployment(props):
         return
     partial = subject.kind.endswith("Patch")
     for place, at, workload in objects(review, subject, props):
-        for path in POD_SPECS[kind]:
+        for path in POD_SPECS.get(kind, (_TEMPLATE,)):
             # Where the path is unknown half way, this names how far it is known.
             with review.reading(place):
                 template = child(workload, *path[:-1])
@@ -165,7 +170,34 @@ def _role(path: tuple[str, ...]) -> Role | None:
 
 
 def is_workload(subject: Resource) -> bool:
-    return subject.type.startswith("kubernetes:") and kind_of_object(subject) in POD_SPECS
+    if not subject.type.startswith("kubernetes:"):
+        return False
+    return kind_of_object(subject) in POD_SPECS or (
+        may_be_custom(subject) and _is_like_deployment(subject.props)
+    )
+
+
+def may_be_custom(subject: Resource) -> bool:
+    """Whether its kind may be one of a CustomResourceDefinition, whose group must have a dot.
+
+    Releases and charts of Helm are resources of Pulumi, whose values are no fields of an object;
+    a definition has schemas, and no pods.
+    """
+    provider, _, rest = subject.type.partition(":")
+    group = rest.partition("/")[0]
+    return (
+        provider == "kubernetes"
+        and "." in group
+        and group not in ("apiextensions.k8s.io", "helm.sh")
+    )
+
+
+def _is_like_deployment(props: Mapping[str, Any]) -> bool:
+    """What is not known yet is for the policy kubernetes-workload-known to say, once."""
+    try:
+        return bool(elements(child(props, *_TEMPLATE, "containers")))
+    except UnknownValueError:
+        return False
 
 
 def kind_of_object(subject: Resource) -> str:

@@ -32,6 +32,12 @@ VERDICTS = (
         " digest by its values.",
     ),
     Verdict(
+        "kubernetes-workload-known",
+        "the pods of ",
+        "RayCluster, JobSet, InferenceService and others make pods whose containers no policy reads."
+        " It refuses with `--strict` alone.",
+    ),
+    Verdict(
         "kubernetes-workload-not-privileged",
         "securityContext.privileged|hostPID|hostIPC|hostNetwork|volume",
         "Drivers, CNI plugins, node exporters and tests of the node own the node by their purpose."

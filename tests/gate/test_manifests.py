@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,17 @@ import pulumi_kubernetes.rbac.v1
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pulumi_policy import EnforcementLevel
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
+from catalog.waivers import Waiver
 from gate.manifests.check import Asked, check
 from gate.manifests.files import Limits, documents
 from gate.manifests.objects import Objects, read, type_token
 from gate.manifests.premises import why_not_run
 from gate.manifests.problem import ManifestError
 from gate.manifests.yaml_values import MAX_ALIASED, MAX_DEPTH, YamlError, load
+from gate.policy_config import PolicyConfig
 from gate.report import Item, Outcome, Section
 from policies.pack import listed
 from tests.gate.manifest_texts import DRY_RUN, GOOD, HELM, POD, SERVER
@@ -97,6 +101,13 @@ class TestGoodManifests:
         assert "aws-launch-template-efa-interfaces" in not_run
         assert "kubernetes-llm-server-model-fits" not in not_run
 
+    def test_a_policy_that_the_configuration_disables_is_named(self) -> None:
+        config = PolicyConfig(levels={PINNED: EnforcementLevel.DISABLED})
+        section = judged(POD.format(name="a", image="x:1"), Asked(policy_config=config))
+        assert section.items == []
+        skipped = [s.summary for s in section.steps if s.outcome is Outcome.SKIPPED]
+        assert f"disabled by the policy configuration: {PINNED}" in skipped
+
 
 class TestFindings:
     def test_a_container_is_found_by_name_file_and_line(self) -> None:
@@ -153,6 +164,23 @@ class TestFindings:
         item = only(judged(text).items, "kubernetes-llm-server-model-fits")
         assert item.kind == "violation"
         assert "p4d.24xlarge" in item.message
+
+    def test_pods_of_a_kind_that_nobody_knows_are_judged_or_said_not_to_be(self) -> None:
+        custom = "apiVersion: example.com/v1\nkind: Custom\nmetadata: {name: x}\n"
+        pod = "{containers: [{name: a, image: b}]}"
+        read = judged(f"{custom}spec: {{template: {{spec: {pod}}}}}\n")
+        assert only(read.items, PINNED).refuses
+        unread = judged(f"{custom}spec: {{jobs: [{pod}]}}\n", Asked(is_strict=True))
+        item = only(unread.items, "kubernetes-workload-known")
+        assert (item.kind, item.refuses) == ("could not check", True)
+
+    def test_what_is_of_no_object_is_shown_at_the_first_file(self) -> None:
+        expired = Waiver.model_construct(
+            policy=PINNED, resource="a", reason="x", owner="y", expires=date(2020, 1, 1)
+        )
+        items = judged(GOOD, Asked(waivers=[expired])).items
+        assert items
+        assert all(item.place is not None for item in items)
 
     def test_a_run_remembers_nothing_of_the_one_before(self) -> None:
         assert judged(GOOD).items == []
@@ -322,6 +350,33 @@ class TestFolders:
         (tmp_path / "Chart.yaml").rename(tmp_path / "kustomization.yaml")
         with pytest.raises(ManifestError, match="an input of kustomize"):
             of_paths(tmp_path)
+
+
+class TestDryRuns:
+    """Nothing is left out that would be applied."""
+
+    BAD = POD.format(name="bad", image="x:1")
+
+    def test_no_document_may_follow_the_notes(self) -> None:
+        said = refusal(f"NAME: x\nNOTES:\nThanks\n---\n{self.BAD}")
+        assert "<stdin>:4: --- after NOTES:, which Helm prints last" in said
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"NAME: x\nHOOKS:\n---\n# LAST DEPLOYED\n{BAD}MANIFEST:\n---\n",
+            f"NAME: x\nLAST DEPLOYED: y\n{BAD}MANIFEST:\n---\n",
+            f"NAME: x\n{BAD}NOTES:\n",
+        ],
+    )
+    def test_no_object_passes_for_the_fields_of_a_release(self, text: str) -> None:
+        assert [each.name for each in piped(text).found] == ["bad"]
+
+    def test_files_of_a_folder_are_read_whole(self, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(f"NAME: x\nNOTES:\n---\n{self.BAD}")
+        assert [each.name for each in of_paths(tmp_path).found] == ["bad"]
+        with pytest.raises(ManifestError, match="after NOTES:"):
+            of_paths(tmp_path / "a.yaml")
 
 
 class TestMemory:

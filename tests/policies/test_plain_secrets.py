@@ -15,6 +15,7 @@ SECRET_NAMES = [
     *("apiKey", "apikey", "OPENAI_API_KEY_2", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "password"),
     *("MYSQL_ROOT_PASSWORD", "clientSecret", "JWT_SECRET", "SIGNING_KEY", "private_key"),
     *("ACCESS_TOKENS", "passphrase", "auth.token", "AWS_CREDENTIALS"),
+    *("DB_PASS", "DB_PWD", "dbPass", "MYSQL_PWD", "--smtp-pass"),
 ]
 OTHER_NAMES = [
     *("SECRET_NAME", "TOKENIZER", "KEY_FILE", "API_KEY_FILE", "HF_TOKEN_PATH", "max-tokens"),
@@ -33,6 +34,7 @@ OTHER_NAMES = [
         "_",
         "123",
         "---",
+        *("PWD", "OLDPWD", "OLD_PWD", "first-pass", "num_pass", "BYPASS", "pass", "DB_PASS_FILE"),
     ),
 ]
 
@@ -63,6 +65,7 @@ def test_names_of_other_things(name: str) -> None:
         ),
         *("arn:aws:secretsmanager:us-east-1:1:secret:a", "https://auth.example.com/token", "--"),
         *('{"gcs": {"credentialFileName": "gcloud.json"}}', "gcs:\n  file: gcloud.json"),
+        *("`cat /run/x`", "`cat", "{API_KEY}", '{"a":"b"}', "{a: b}", "{{ x", "%{x}", "pre${X}"),
         # A path of as many characters as a secret key of AWS has.
         "/var/run/secrets/huggingface/user-tokens",
     ],
@@ -72,10 +75,41 @@ def test_where_a_secret_is_kept_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["hunter2", '["hunter2"]', "Pa$sw0rd123", "a<b>c", "1234567", "x/y+z=", FORTY]
+    "text",
+    [
+        "hunter2",
+        '["hunter2"]',
+        "Pa$sw0rd123",
+        "a<b>c",
+        "1234567",
+        "x/y+z=",
+        FORTY,
+        "hunter`2",
+        "`hunter2",
+        "a`b`c",
+        "{hunter2",
+        "{hunter2}",
+        "{hunter:2",
+        "$2y$10",
+        "ns/name",
+    ],
 )
 def test_values_of_secrets(text: str) -> None:
     assert is_secret("HF_TOKEN", text)
+
+
+def test_a_secret_may_be_the_name_of_an_object() -> None:
+    assert not is_secret("--secret", "serving/hf-token")
+    assert not is_secret("secret", "serving/hf-token")
+    assert is_secret("--secret", "hunter2")
+    assert is_secret("CLIENT_SECRET", "hunter2/abc")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "proj-", "svcacct-", "admin-", "ant-api03-", "or-v1-", "proj-a_b-c1d2_"]
+)
+def test_keys_of_openais_kind(prefix: str) -> None:
+    assert shape_of(f"key=sk-{prefix}{'aB3dE6gH' * 6}") == "an API key of OpenAI's kind"
 
 
 def test_a_password_may_be_a_number() -> None:
@@ -118,6 +152,11 @@ def test_a_shape_is_seen_wherever_it_is(data: st.DataObject, what: str) -> None:
     "text",
     [
         *("hf_transfer", "HF_HUB_ENABLE_HF_TRANSFER=1", "sk-learn", "task-0123456789" * 4),
+        *(
+            "sk-learn-model-server-prod-v1-deployment-xyz",
+            "sk-proj-model-server-prod-v1-west-xyz12",
+        ),
+        *(f"sk-learn-{'0123abcd' * 5}", "sk-internationalization"),
         *("http://localhost:8000/v1", "http://user@host/", "tcp://10.0.0.1:8000", "s3://a/b:c"),
         *("postgres://moe:$(PASSWORD)@db/moe", "postgres://moe:${PASSWORD}@db", "Bearer $(TOKEN)"),
         *("-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----", "mistralai/Mixtral-8x7B"),
@@ -152,6 +191,21 @@ def test_a_value_without_a_shape_under_another_name_is_none(name: str, value: st
 
 
 def test_long_texts_take_no_time_to_speak_of() -> None:
-    for hostile in ("a.", "a-", "sk-", "Bearer ", "hf_", "://", "-----BEGIN A ", "/a", "ghp_"):
+    for hostile in (
+        "a.",
+        "a-",
+        "sk-",
+        "Bearer ",
+        "hf_",
+        "://",
+        "-----BEGIN A ",
+        "/a",
+        "ghp_",
+        "`a",
+        "{a:",
+        "sk-proj-",
+        "{ ",
+        "sk-proj-a",
+    ):
         shape_of(hostile * 200_000)
         is_secret("TOKEN", hostile * 200_000)

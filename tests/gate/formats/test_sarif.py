@@ -45,6 +45,13 @@ def test_results_have_levels_places_and_one_rule_each() -> None:
     assert "could not be checked" in run["results"][2]["message"]["text"]
 
 
+def test_what_is_of_no_stack_has_no_place_in_the_file_of_one() -> None:
+    unplaced = replace(PROD, name="manifests")
+    placed, *others = run_of(Report([unplaced], "1"))["results"]
+    assert placed["locations"][0]["physicalLocation"]["region"] == {"startLine": 29}
+    assert [each["locations"] for each in others] == [[]] * 4
+
+
 def test_rules_have_help_and_the_highest_severity_of_their_results() -> None:
     rules = {each["id"]: each for each in run_of(EVERYTHING)["tool"]["driver"]["rules"]}
     pinned = rules["kubernetes-container-image-pinned"]

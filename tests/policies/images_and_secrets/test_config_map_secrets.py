@@ -44,6 +44,26 @@ def test_an_entry_is_refused_by_a_shape_in_it_which_is_not_shown(
 
 
 @pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        (f"LOG=info\nDB_PASSWORD={HIDDEN}\n", "DB_PASSWORD"),
+        (f"export DB_PASSWORD='{HIDDEN}' # rotate\n", "DB_PASSWORD"),
+        (f"[db]\n; of the pool\ndb.password = {HIDDEN}", "db.password"),
+        (f'db:\n  host: db\n  users:\n  - moe\n  password: "{HIDDEN}"\n', "password"),
+        (f"db:\n- password: {HIDDEN}\n", "password"),
+    ],
+)
+def test_a_setting_of_a_file_is_refused_by_its_name(text: str, setting: str) -> None:
+    said = judge({"app.env": text}).only()
+    assert f"found entry app.env with a setting {setting} that is a secret by its name" in said
+
+
+def test_files_take_no_time_to_speak_of() -> None:
+    for hostile in (" ", "- ", "a", "A=\n", "a: 'b' ", '"', "a=#  ", "-  - "):
+        judge({"a": hostile * 200_000, "b": f"password: x{hostile * 200_000}x\n"})
+
+
+@pytest.mark.parametrize(
     "data",
     [
         None,
@@ -57,6 +77,15 @@ def test_an_entry_is_refused_by_a_shape_in_it_which_is_not_shown(
         {"token": None, "password": 7},
         {"credentials": '{"storageSecretNameAnnotation": "serving/storage"}'},
         {"credentials": "s3:\n  accessKeyIdName: AWS_ACCESS_KEY_ID\n"},
+        {"app.env": "DB_PASSWORD=${DB_PASSWORD}\nTOKEN=\nMAX_TOKENS=4096\n# PASSWORD=hunter2\n"},
+        {"app.env": "DB_PASSWORD=$1\nTOKEN_FILE=/run/token\nPASSWORD=/run/secrets/password"},
+        {"app.env": "PASSWORD=$(cat /run/secrets/password)\nTOKEN=`cat /run/secrets/token`"},
+        {"app.yaml": "password: &none\ntoken: *none\nsecret: |\napiKey: changed()\n"},
+        {"app.yaml": "auth:\n  password: '{{ .Values.password }}'\n  token: \"\"\n"},
+        {"run.sh": "#!/bin/sh\nset -e\nPASSWORD=$(cat /run/secrets/password)\nexec serve"},
+        {"run.sh": "export TOKEN=`cat /run/secrets/token`\nif [ -z $TOKEN ]; then exit 1; fi"},
+        {"run.py": "import os\ntoken = os.environ['TOKEN']\npassword = self._password\n"},
+        {"schema.json": '{"properties":\n{"password":\n"string"}}'},
     ],
 )
 def test_what_is_allowed(data: Any) -> None:
