@@ -34,8 +34,8 @@ VERDICTS = (
     Verdict(
         "kubernetes-workload-known",
         "the pods of ",
-        "RayCluster, JobSet, InferenceService and others make pods whose containers no policy reads."
-        " It refuses with `--strict` alone.",
+        "RayCluster, JobSet, InferenceService and others make pods whose containers no policy"
+        " reads. It refuses with `--strict` alone.",
     ),
     Verdict(
         "kubernetes-workload-not-privileged",
