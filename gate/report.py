@@ -91,6 +91,27 @@ class Step:
     duration_s: float = 0.0
 
 
+def judged(name: str, items: Sequence[Item], summary: str, *, duration_s: float = 0.0) -> Step:
+    """A step that refuses where one of its items does."""
+    refused = any(item.refuses for item in items)
+    outcome = Outcome.REFUSED if refused else Outcome.PASSED
+    return Step(name, outcome, summary, items, duration_s)
+
+
+def of_policies(items: Sequence[Item], *, duration_s: float = 0.0) -> Step:
+    """What the pack found."""
+    refusing = sum(item.refuses for item in items)
+    waived = sum(item.waiver is not None for item in items)
+    summary = f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
+    return judged("policies", items, summary, duration_s=duration_s)
+
+
+def unused(waivers: Sequence[Waiver], steps: Sequence[Step]) -> tuple[Waiver, ...]:
+    """Those that let nothing pass."""
+    used = {item.waiver for step in steps for item in step.items}
+    return tuple(waiver for waiver in waivers if waiver not in used)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One stack, or one set of manifests.

@@ -55,13 +55,13 @@ def stack_names() -> list[str]:
     return sorted(file.name.removeprefix(prefix).removesuffix(suffix) for file in files)
 
 
-def stack_file(stack: str) -> Path:
-    return STACKS_DIR / f"Pulumi.{stack}.yaml"
+def stack_file(stack: str, folder: Path | None = None) -> Path:
+    return (folder or STACKS_DIR) / f"Pulumi.{stack}.yaml"
 
 
-def from_file(stack: str) -> Settings:
+def from_file(stack: str, folder: Path | None = None) -> Settings:
     """The settings of `stack`, read from its file; raises SettingsError."""
-    path = stack_file(stack)
+    path = stack_file(stack, folder)
     name = _display_name(path)
     if not path.exists():
         close = difflib.get_close_matches(stack, stack_names(), n=1)

@@ -16,7 +16,7 @@ from gate.manifests.nodes import no_options, node_group
 from gate.manifests.objects import Object, Objects
 from gate.manifests.premises import why_not_run
 from gate.policy_config import PolicyConfig
-from gate.report import Item, Outcome, Place, Section, Step
+from gate.report import Item, Outcome, Place, Section, Step, of_policies, unused
 from policies import declared, stack_config
 from policies.finding import Finding, Kind
 from policies.pack import Pack, Subject, listed
@@ -48,23 +48,13 @@ def check(objects: Objects, asked: Asked) -> Section:
     # What is of no object, but of all of them together, is shown at the first file.
     whole = Place(objects.found[0].file) if objects.found else None
     items = [_item(each, by_name[each.policy], by_urn, asked, whole) for each in findings]
-    used = {each.waiver for each in findings}
-    return Section(
-        "manifests",
-        [
-            Step("read", Outcome.PASSED, _what_was_read(objects)),
-            Step(
-                "policies",
-                Outcome.REFUSED if any(item.refuses for item in items) else Outcome.PASSED,
-                _what_was_found(items),
-                items,
-                time.monotonic() - started_s,
-            ),
-            *_not_run(policies, asked.policy_config),
-        ],
-        waivers=tuple(asked.waivers),
-        unused_waivers=tuple(w for w in asked.waivers if w not in used),
-    )
+    steps = [
+        Step("read", Outcome.PASSED, _what_was_read(objects)),
+        of_policies(items, duration_s=time.monotonic() - started_s),
+        *_not_run(policies, asked.policy_config),
+    ]
+    waivers = tuple(asked.waivers)
+    return Section("manifests", steps, waivers=waivers, unused_waivers=unused(waivers, steps))
 
 
 def _findings(objects: Sequence[Object], policies: Sequence[Policy], asked: Asked) -> list[Finding]:
@@ -135,12 +125,6 @@ def _what_was_read(objects: Objects) -> str:
             f"{f' and {more} more documents' if more > 0 else ''}"
         )
     return said
-
-
-def _what_was_found(items: Sequence[Item]) -> str:
-    refusing = sum(item.refuses for item in items)
-    waived = sum(item.waiver is not None for item in items)
-    return f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
 
 
 def _not_run(policies: Sequence[Policy], config: PolicyConfig) -> Iterator[Step]:

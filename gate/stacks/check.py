@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gate.policy_config import PolicyConfig
-from gate.report import Change, CostChange, Item, Outcome, Place, Section, Step
+from gate.report import (
+    Change,
+    CostChange,
+    Item,
+    Outcome,
+    Place,
+    Section,
+    Step,
+    judged,
+    of_policies,
+    unused,
+)
 from gate.stacks import alert_rules, events, git, program
 from gate.stacks.costs import cost_changes
 from gate.stacks.engine import Engine, Run, Session
@@ -49,11 +60,10 @@ class _Findings:
 
     @property
     def place(self) -> Place:
-        return Place(f"{program.STACKS}/Pulumi.{self.stack}.yaml")
+        return Place(str(reading.stack_file(self.stack, Path(program.STACKS))))
 
     def section(self, settings: Settings | None) -> Section:
         waivers = settings.waivers if settings else ()
-        used = {item.waiver for step in self.steps for item in step.items}
         return Section(
             self.stack,
             self.steps,
@@ -61,7 +71,7 @@ class _Findings:
             self.changes,
             self.costs,
             waivers,
-            tuple(waiver for waiver in waivers if waiver not in used),
+            unused(waivers, self.steps),
         )
 
 
@@ -69,7 +79,7 @@ def check(stack: str, asked: Asked) -> Section:
     found = _Findings(stack)
     asked.tell(f"{stack}: settings")
     try:
-        settings = _settings(asked.root, stack)
+        settings = reading.from_file(stack, asked.root / program.STACKS)
     except SettingsError as error:
         items = [_of_problem(problem) for problem in error.problems]
         summary = f"refused: {len(items)} values cannot work"
@@ -94,7 +104,7 @@ def _base(found: _Findings, asked: Asked, session: Session, folder: Path) -> Set
         asked.tell(f"{found.stack}: up of {asked.base[:12]}, to compare with")
         folder.mkdir()
         git.extract(asked.root, asked.base, folder)
-        if not program.stack_file(folder, found.stack).exists():
+        if not reading.stack_file(found.stack, folder / program.STACKS).exists():
             reason = f"{asked.base[:12]} has no stack {found.stack}: all of it is new"
         else:
             before = _settings_if_readable(folder, found.stack)
@@ -132,7 +142,7 @@ def _preview(
     items += events.remedies(run.events, found.place)
     outcome, summary = _how_it_ended(run, items)
     found.steps.append(Step("preview", outcome, summary, duration_s=took_s))
-    found.steps.append(_step("policies", items, _counted(items)))
+    found.steps.append(of_policies(items))
     if not run.events:
         return
     if found.base:
@@ -168,7 +178,7 @@ def _of_changes(changes: Sequence[Change], items: Sequence[Item], place: Place) 
     blocked = [_refusal(change, place) for change in _blocked(changes)]
     counts = Counter(change.operation for change in changes)
     summary = ", ".join(f"{operation} {n}" for operation, n in counts.items()) or "nothing changes"
-    return _step("changes", [*blocked, *items], summary)
+    return judged("changes", [*blocked, *items], summary)
 
 
 def _blocked(changes: Sequence[Change]) -> list[Change]:
@@ -199,7 +209,7 @@ def _refusal(change: Change, place: Place) -> Item:
 
 def _of_alert_rules(rules: Sequence[alert_rules.Rules], place: Place) -> Step:
     count = sum(1 for each in rules for _ in each.rules)
-    return _step(
+    return judged(
         "alert rules",
         alert_rules.check(rules, place),
         f"{count} checked against the metrics that are exported",
@@ -211,18 +221,7 @@ def _of_promtool(rules: Sequence[alert_rules.Rules], promtool: Path | None, plac
         reason = "promtool is not built here; --promtool builds it, once, in minutes"
         return Step("promtool", Outcome.SKIPPED, reason)
     items = alert_rules.refused_by(promtool, rules, place)
-    return _step("promtool", items, f"{len(rules)} PrometheusRules read as Prometheus would")
-
-
-def _step(name: str, items: Sequence[Item], summary: str) -> Step:
-    refused = any(item.refuses for item in items)
-    return Step(name, Outcome.REFUSED if refused else Outcome.PASSED, summary, items)
-
-
-def _counted(items: Sequence[Item]) -> str:
-    refusing = sum(item.refuses for item in items)
-    waived = sum(item.waiver is not None for item in items)
-    return f"findings: {len(items)}, refusing: {refusing}, waived: {waived}"
+    return judged("promtool", items, f"{len(rules)} PrometheusRules read as Prometheus would")
 
 
 def _of_problem(problem: reading.Problem) -> Item:
@@ -239,16 +238,10 @@ def _of_problem(problem: reading.Problem) -> Item:
     )
 
 
-def _settings(root: Path, stack: str) -> Settings:
-    """Raises SettingsError."""
-    path = program.stack_file(root, stack)
-    return reading.validated(reading.config_of(path), path)
-
-
 def _settings_if_readable(root: Path, stack: str) -> Settings | None:
     """Of the base: None where today's settings cannot read them."""
     try:
-        return _settings(root, stack)
+        return reading.from_file(stack, root / program.STACKS)
     except SettingsError:
         return None
 

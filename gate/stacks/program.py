@@ -7,6 +7,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from stacks import reading
+
 STACKS = "stacks"
 
 _OF_A_BACKEND = ("secretsprovider", "encryptedkey", "encryptionsalt")
@@ -21,16 +23,12 @@ def copy(root: Path, files: Iterable[Path], folder: Path) -> None:
         shutil.copy2(root / file, target)
 
 
-def stack_file(folder: Path, stack: str) -> Path:
-    return folder / STACKS / f"Pulumi.{stack}.yaml"
-
-
 def without_account(folder: Path, stack: str) -> None:
     """Rid the stack's file of its encryption, whose key the check has not and must not have.
 
     Encrypted values become a text that says so.
     """
-    path = stack_file(folder, stack)
+    path = reading.stack_file(stack, folder / STACKS)
     yaml = YAML()
     document = yaml.load(path)
     for key in _OF_A_BACKEND:
