@@ -4,7 +4,6 @@ It lies in the cache, one for each checkout, and is empty before and after. What
 left there is ended by the next.
 """
 
-import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from gate.stacks.pulumi import run
 from sandbox.charts import write_charts
 from sandbox.lifecycle import Sandbox, start, stop
 from sandbox.locks import held_lock
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths, cache_root
+from sandbox.paths import PACKAGE_ROOT, SandboxPaths, cache_root, checkout_key
 from sandbox.reporter import Reporter
 from stacks.settings import Settings
 
@@ -28,7 +27,7 @@ def check_sandbox(reporter: Reporter) -> Iterator[Engine]:
 
     Raises LockHeldError, StartError and what building a tool raises.
     """
-    checkout = hashlib.sha256(str(PACKAGE_ROOT).encode()).hexdigest()[:16]
+    checkout = checkout_key(PACKAGE_ROOT)
     root = cache_root() / "checks" / checkout
     lock = cache_root() / "locks" / f"check-{checkout}.lock"
 

@@ -101,8 +101,7 @@ class SandboxPaths:
     @property
     def lock(self) -> Path:
         """Outside the state folder: a purge removes that folder while it holds the lock."""
-        checkout = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
-        return cache_root() / "locks" / f"sandbox-{checkout}.lock"
+        return cache_root() / "locks" / f"sandbox-{checkout_key(self.root)}.lock"
 
     def create(self) -> None:
         """Make every folder, for the owner only."""
@@ -129,6 +128,11 @@ class SandboxPaths:
 def default_paths() -> SandboxPaths:
     """The sandbox of this checkout."""
     return SandboxPaths(PACKAGE_ROOT)
+
+
+def checkout_key(root: Path) -> str:
+    """What a checkout's own things are called where checkouts share a folder."""
+    return hashlib.sha256(str(root).encode()).hexdigest()[:16]
 
 
 def cache_root() -> Path:
