@@ -6,12 +6,14 @@ from pydantic import ValidationError
 
 from catalog.waivers import Waiver, from_plain, waiver_for
 from policies import stack_config
+from policies.memo import once
 
 SECTION = "waivers"
 HOLD = "stack-waivers-hold"
 """The policy on waivers: it cannot be waived, or every waiver could be for ever."""
 
 
+@once
 def granted() -> tuple[Waiver, ...]:
     """Those of the stack's file; none where they cannot be read, which a policy refuses."""
     try:
