@@ -112,6 +112,10 @@ class Review:
     def unchecked(self) -> list[Unchecked]:
         return list(self._unchecked)
 
+    def has_no_properties(self, place: Place) -> None:
+        """As of every resource whose provider is not configured yet."""
+        self.could_not_check(place, "the engine gave none of its properties")
+
     @contextmanager
     def reading(self, place: Place) -> Iterator[None]:
         """One check: what it cannot read ends it, is noted, and ends no other check."""

@@ -20,7 +20,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if subject.type != RELEASE:
         return
     if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     with review.reading(subject.place):
         timeout = child(subject.props, "timeout")

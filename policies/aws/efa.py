@@ -52,8 +52,7 @@ def efa_templates(review: Review, resources: Sequence[PolicyResource]) -> Iterat
     for template in of_type(resources, LAUNCH_TEMPLATE):
         place = resource(template).place
         if len(template.props) == 0:
-            # As of every resource whose provider is not configured yet.
-            review.could_not_check(place, "the engine gave none of its properties")
+            review.has_no_properties(place)
             continue
         with review.reading(place):
             interfaces: list[Mapping[str, Any]] = []

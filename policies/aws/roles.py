@@ -39,7 +39,7 @@ def identity_documents(review: Review, subject: Resource) -> Iterator[tuple[Plac
     """Documents that say what a role, a user or a group may do."""
     if subject.type in _IDENTITY_POLICIES:
         if len(subject.props) == 0:
-            review.could_not_check(subject.place, "the engine gave none of its properties")
+            review.has_no_properties(subject.place)
         with review.reading(subject.place):
             yield subject.place, child(subject.props, "policy")
     elif subject.type == ROLE:
@@ -58,7 +58,7 @@ def attached_policies(review: Review, member: PolicyResource) -> Iterator[Any]:
     """
     place = resource(member).place
     if (props := declared(member)) is None:
-        review.could_not_check(place, "the engine gave none of its properties")
+        review.has_no_properties(place)
         return
     field = ATTACHMENTS[member.resource_type]
     sources = member.property_dependencies.get(field, [])

@@ -31,7 +31,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if not subject.type.startswith("kubernetes:") or kind_of_object(subject) != "ConfigMap":
         return
     if (props := declared(subject)) is None:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     for place, _, config_map in objects(review, subject, props):
         with review.reading(place):

@@ -45,7 +45,7 @@ def releases_of(
     for member in of_type(resources, RELEASE):
         place = resource(member).place
         if (props := declared(member)) is None:
-            review.could_not_check(place, "the engine gave none of its properties")
+            review.has_no_properties(place)
             continue
         with review.reading(place):
             if is_of(child(props, "chart"), chart):

@@ -146,7 +146,7 @@ def pods(review: Review, subject: Resource) -> Iterator[Pod]:
         return
     if (props := declared(subject)) is None:
         if kind in POD_SPECS:
-            review.could_not_check(subject.place, "the engine gave none of its properties")
+            review.has_no_properties(subject.place)
         return
     if kind not in POD_SPECS and not _is_like_deployment(props):
         return

@@ -39,7 +39,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if subject.type not in _TYPES or subject.name in texts(config, "publicBuckets"):
         return
     if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     if subject.type in _BLOCKS:
         for switch in _SWITCHES:

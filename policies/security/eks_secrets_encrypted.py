@@ -17,7 +17,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if subject.type != CLUSTER:
         return
     if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     with review.reading(subject.place):
         encryption = child(subject.props, "encryptionConfig")

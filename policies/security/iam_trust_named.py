@@ -40,7 +40,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if subject.type != ROLE or subject.name in texts(config, "exempt"):
         return
     if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     place = subject.place.inside("assumeRolePolicy")
     with review.reading(place):

@@ -28,7 +28,7 @@ def _check(review: Review, resources: Sequence[PolicyResource], config: Config) 
     for member in of_type(resources, *_TYPES):
         place = resource(member).place
         if (props := declared(member)) is None:
-            review.could_not_check(place, "the engine gave none of its properties")
+            review.has_no_properties(place)
             continue
         with review.reading(place):
             options = child(props, "metadataOptions")

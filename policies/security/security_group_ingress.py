@@ -159,7 +159,7 @@ def _rules(review: Review, resources: Sequence[PolicyResource]) -> Iterator[_Rul
         if member.resource_type not in (*_GROUPS, _OLD_RULE, _RULE):
             continue
         if (props := declared(member)) is None:
-            review.could_not_check(place, "the engine gave none of its properties")
+            review.has_no_properties(place)
         elif member.resource_type in _GROUPS:
             with review.reading(place):
                 for index, fields in enumerate(elements(child(props, "ingress"))):

@@ -32,7 +32,7 @@ def _check(review: Review, subject: Resource, config: Config) -> None:
     if subject.type not in _TYPES:
         return
     if len(subject.props) == 0:
-        review.could_not_check(subject.place, "the engine gave none of its properties")
+        review.has_no_properties(subject.place)
         return
     own_key = is_true(config.get("ownKey"))
     for place, fields in _disks(review, subject):
