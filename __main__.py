@@ -20,6 +20,7 @@ from components.model_weights import ModelWeights, ModelWeightsArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Network, NetworkArgs
 from stacks import current
+from stacks.released import released
 
 settings = current.settings()
 gpus = settings.gpu_node_group
@@ -120,3 +121,5 @@ pulumi.export("weights", weights.source.location)
 pulumi.export("model_url", model_server.url)
 pulumi.export("alerts", alerts.count)
 pulumi.export("dashboards", dashboards.uids)
+# What `moe promote` compares with a release: from the state, not from files.
+pulumi.export("release", released(settings).model_dump())

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 
+from durable.places import PACKAGE_ROOT
 from sandbox import lifecycle
-from sandbox.paths import PACKAGE_ROOT
 
 
 def main(rounds: int) -> int:

@@ -31,16 +31,11 @@ def _day(value: object) -> object:
     return value
 
 
-class Waiver(Section):
-    """Lets one finding pass until a day, and says for whom and why."""
+class Exemption(Section):
+    """Lets something pass until a day, and says for whom and why."""
 
-    policy: Words
-    """Name of the policy, such as `kubernetes-container-image-pinned`."""
-    resource: Words
-    """Logical name of the resource in Pulumi, `namespace/name` of a plain manifest, or `stack`
-    where the policy names none."""
     reason: Words
-    """Why the finding is accepted; shown in every report."""
+    """Why it is accepted; shown in every report."""
     owner: Words
     """Who answers for it: a team, or an address."""
     expires: Annotated[date, BeforeValidator(_day)]
@@ -49,11 +44,21 @@ class Waiver(Section):
     def is_expired(self, today: date) -> bool:
         return today > self.expires
 
-    def lets_pass(self, policy: str, resource: str, today: date) -> bool:
-        return self.policy == policy and self.resource == resource and not self.is_expired(today)
-
     def shown(self) -> str:
         return f"{WAIVED}{self.expires} by {self.owner}: {self.reason}"
+
+
+class Waiver(Exemption):
+    """Lets one finding of a policy pass until a day, and says for whom and why."""
+
+    policy: Words
+    """Name of the policy, such as `kubernetes-container-image-pinned`."""
+    resource: Words
+    """Logical name of the resource in Pulumi, `namespace/name` of a plain manifest, or `stack`
+    where the policy names none."""
+
+    def lets_pass(self, policy: str, resource: str, today: date) -> bool:
+        return self.policy == policy and self.resource == resource and not self.is_expired(today)
 
 
 def waiver_for(

@@ -10,10 +10,10 @@ import typer
 
 from cli import exit_codes
 from cli.interrupts import ended_by_any_signal
+from durable.locks import LockHeldError
 from sandbox.control_plane.kube_api import KubeApiError
 from sandbox.event_log import Violation
 from sandbox.lifecycle import StartError
-from sandbox.locks import LockHeldError
 from sandbox.stack import PolicyRefusedError, StackError
 from sandbox.toolchain.go_build import BuildError, GoMissingError
 from sandbox.toolchain.pins import UnknownPlatformError

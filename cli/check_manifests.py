@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from catalog.instance_types import INSTANCE_TYPES
+from catalog.policy_pack import pack_version
 from cli import check_output, exit_codes
 from cli.answer import CommandError, answering
 from gate.formats import Format, json_document
@@ -21,7 +22,6 @@ from gate.report import Report
 from gate.waivers_file import WaiversError
 from gate.waivers_file import read as read_waivers
 from policies.pack import listed
-from policies.version import pack_version
 
 EPILOG = (
     "Example: helm template serving ./chart | .venv/bin/moe check manifests -"

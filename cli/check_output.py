@@ -11,6 +11,7 @@ import typer
 
 from cli import exit_codes
 from cli.answer import CommandError
+from durable.files import replace_file
 from gate.formats import Format, render
 from gate.report import Outcome, Report
 
@@ -107,13 +108,9 @@ def _summary_file() -> Path:
 
 
 def _write(file: Path, text: str) -> None:
-    """In one step: a reader never sees half a report, nor one of an earlier run as this one's."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
+        replace_file(file, text)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise CommandError(f"--output {file}: cannot be written: {error.strerror}") from None
 
 

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from catalog.policy_pack import pack_version
 from cli import check_output, exit_codes
 from cli.answer import CommandError, answering
 from cli.check_output import Outlet
+from durable.places import PACKAGE_ROOT
 from gate.formats import Format, json_document
 from gate.policy_config import PolicyConfig, PolicyConfigError, read
 from gate.report import Report
@@ -19,9 +21,7 @@ from gate.stacks.check import Asked, check
 from gate.stacks.engine import Engine
 from gate.stacks.live import LiveEngine, NoPulumiError
 from policies.pack import listed
-from policies.version import pack_version
 from sandbox.checks import check_sandbox
-from sandbox.paths import PACKAGE_ROOT
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
 from stacks import reading

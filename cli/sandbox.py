@@ -14,14 +14,15 @@ from cli import exit_codes, sandbox_scene
 from cli.answer import CommandError, answering, print_json, say_error
 from cli.sandbox_scene import monitoring_of, show_monitoring
 from cli.sandbox_view import save_picture, show_next, show_processes, show_summary
+from durable.locks import held_lock
+from durable.places import PACKAGE_ROOT
 from sandbox import lifecycle
 from sandbox.aws_provider import kept_by_stand_in
 from sandbox.charts import write_charts
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.lifecycle import Sandbox, SandboxStatus
-from sandbox.locks import held_lock
 from sandbox.monitoring.present import Monitoring
-from sandbox.paths import PACKAGE_ROOT, default_paths
+from sandbox.paths import default_paths
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.stack import LOCAL, Stack
 from sandbox.summary import Summary, summarize

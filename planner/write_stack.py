@@ -1,14 +1,12 @@
 """Puts the values of a plan into a stack file, and leaves all else in it as it is."""
 
 import difflib
-import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -18,6 +16,7 @@ from planner.deployment import Deployment
 from planner.plan import Plan, Verdict
 from planner.report import ASSUMED
 from stacks import reading
+from stacks.editing import dumped, put, yaml_like
 from stacks.reading import SettingsError
 from stacks.settings.gpu_node_group import GpuNodeGroupSettings
 
@@ -25,8 +24,6 @@ NOTE = "# moe plan: "
 """Begins the one line that says where the values come from; the next plan replaces it."""
 
 _OLD_NOTE = re.compile(rf"^[ \t]*{re.escape(NOTE)}.*\n", re.MULTILINE)
-_SEQUENCE_INDENTS = ((4, 2), (2, 0))
-"""(sequence, offset) of ruamel for the two usual ways to write a list."""
 
 
 class WriteRefusedError(Exception):
@@ -81,14 +78,14 @@ def with_plan(text: str, plan: Plan) -> str:
     if plan.verdict is not Verdict.MEETS or plan.replicas is None or plan.nodes is None:
         raise WriteRefusedError("the plan does not meet its target")
     bare = _OLD_NOTE.sub("", text)
-    yaml = _yaml_like(bare)
+    yaml = yaml_like(bare)
     document = yaml.load(bare)
     config = document["config"]
     server = config[f"{PROJECT}:model_server"]
     refuse_other_model(plan.request.deployment, server["model"])
     _put_server(server, plan)
     _put_nodes(config[f"{PROJECT}:gpu_node_group"], plan)
-    return _with_note(_dumped(yaml, document), plan)
+    return _with_note(dumped(yaml, document), plan)
 
 
 def refuse_other_model(deployment: Deployment, served: str) -> None:
@@ -113,67 +110,41 @@ def note(plan: Plan) -> str:
 
 def _put_server(server: CommentedMap, plan: Plan) -> None:
     deployment = plan.request.deployment
-    _put(server, "replicas", plan.replicas)
-    _put(server, "tensor_parallel_size", deployment.layout.tensor_parallel_size)
-    _put(server, "max_model_len", deployment.max_model_len)
-    _put(server, "memory_gib", deployment.pod.memory_gib)
-    _put(server, "cpu", deployment.pod.cpu, default=64, after="max_model_len")
+    put(server, "replicas", plan.replicas)
+    put(server, "tensor_parallel_size", deployment.layout.tensor_parallel_size)
+    put(server, "max_model_len", deployment.max_model_len)
+    put(server, "memory_gib", deployment.pod.memory_gib)
+    put(server, "cpu", deployment.pod.cpu, default=64, after="max_model_len")
     if "engine" not in server:
-        _put(server, "engine", CommentedMap(kind="vllm"), after="image")
+        put(server, "engine", CommentedMap(kind="vllm"), after="image")
     _put_engine(server["engine"], deployment, plan)
 
 
 def _put_engine(engine: CommentedMap, deployment: Deployment, plan: Plan) -> None:
     layout, admission = deployment.layout, plan.admission
-    _put(engine, "pipeline_parallel_size", layout.pipeline_parallel_size, default=1)
+    put(engine, "pipeline_parallel_size", layout.pipeline_parallel_size, default=1)
     if not layout.expert_parallel:
         engine.pop("expert_parallel", None)
     elif "expert_parallel" not in engine:
-        _put(engine, "expert_parallel", CommentedMap())
+        put(engine, "expert_parallel", CommentedMap())
     if layout.expert_parallel:
         experts = engine["expert_parallel"]
-        _put(experts, "data_parallel_size", layout.data_parallel_size)
-        _put(experts, "redundant_experts", layout.redundant_experts, default=0)
-    _put(engine, "gpu_memory_utilization", deployment.gpu_memory_utilization, default=0.92)
-    _put(engine, "max_num_seqs", deployment.max_num_seqs)
-    _put(engine, "max_num_batched_tokens", deployment.max_num_batched_tokens)
+        put(experts, "data_parallel_size", layout.data_parallel_size)
+        put(experts, "redundant_experts", layout.redundant_experts, default=0)
+    put(engine, "gpu_memory_utilization", deployment.gpu_memory_utilization, default=0.92)
+    put(engine, "max_num_seqs", deployment.max_num_seqs)
+    put(engine, "max_num_batched_tokens", deployment.max_num_batched_tokens)
     if admission is not None:
-        _put(engine, "max_queued_requests", admission.max_queued_requests)
-        _put(engine, "max_queued_tokens", admission.max_queued_tokens)
+        put(engine, "max_queued_requests", admission.max_queued_requests)
+        put(engine, "max_queued_tokens", admission.max_queued_tokens)
 
 
 def _put_nodes(group: CommentedMap, plan: Plan) -> None:
     """Room for the engines; more nodes than that are somebody's decision and stay."""
     nodes = plan.nodes or 0
-    _put(group, "instance_type", plan.request.deployment.instance_type.name)
+    put(group, "instance_type", plan.request.deployment.instance_type.name)
     for key in ("desired_nodes", "max_nodes"):
-        _put(group, key, max(group[key], nodes))
-
-
-def _put(
-    section: CommentedMap, key: str, value: object, *, default: object = None, after: str = ""
-) -> None:
-    """Nothing where the section says so already, by the key or by the default."""
-    if key in section:
-        if section[key] != value:
-            section[key] = value
-    elif default is None or value != default:
-        keys = list(section)
-        place = keys.index(after) + 1 if after in section else len(keys)
-        # What stands below a key, a comment among it, belongs to that key for ruamel: a new key
-        # goes before such a place, or the comment would be above the new key.
-        while place > 0 and _followed_by_comment(section, keys[place - 1]):
-            place -= 1
-        section.insert(place, key, value)
-
-
-def _followed_by_comment(section: CommentedMap, key: str) -> bool:
-    value = section[key]
-    if isinstance(value, CommentedMap) and len(value):
-        return _followed_by_comment(value, list(value)[-1])
-    if isinstance(value, list):
-        return bool(value.ca.items) if hasattr(value, "ca") else False
-    return key in section.ca.items
+        put(group, key, max(group[key], nodes))
 
 
 def _with_note(text: str, plan: Plan) -> str:
@@ -182,27 +153,6 @@ def _with_note(text: str, plan: Plan) -> str:
     lines = text.splitlines(keepends=True)
     lines.insert(line, f"{' ' * column}{note(plan)}\n")
     return "".join(lines)
-
-
-def _yaml_like(text: str) -> YAML:
-    """Writes `text` as it is where nothing changes, as far as ruamel can."""
-    yamls = [_yaml(sequence, offset) for sequence, offset in _SEQUENCE_INDENTS]
-    same = (each for each in yamls if _dumped(each, each.load(text)) == text)
-    return next(same, yamls[0])
-
-
-def _yaml(sequence: int, offset: int) -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=sequence, offset=offset)
-    return yaml
-
-
-def _dumped(yaml: YAML, document: Mapping[str, Any]) -> str:
-    stream = io.StringIO()
-    yaml.dump(document, stream)
-    return stream.getvalue()
 
 
 def _replace(path: Path, text: str, name: str) -> None:

@@ -32,10 +32,10 @@ from pulumi_policy import (
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 
+from catalog.policy_pack import pack_version
 from policies import declared, stack_config
 from policies.finding import Finding, Kind
 from policies.pack import NAME, Pack, Subject
-from policies.version import pack_version
 from policies.wording import worded
 
 VERSION = pack_version()

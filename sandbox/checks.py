@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from durable.locks import held_lock
+from durable.places import PACKAGE_ROOT, cache_root, checkout_key
 from gate.stacks.engine import Engine, Run, Session, preview_arguments
 from gate.stacks.pulumi import run
 from sandbox.charts import write_charts
 from sandbox.lifecycle import Sandbox, start, stop
-from sandbox.locks import held_lock
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths, cache_root, checkout_key
+from sandbox.paths import SandboxPaths
 from sandbox.reporter import Reporter
 from stacks.settings import Settings
 

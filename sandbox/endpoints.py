@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.paths import SandboxPaths, write_private
+from durable.files import write_private
+from sandbox.paths import SandboxPaths
 
 LOOPBACK = "127.0.0.1"
 # Below where Linux (32768) and the others (49152) begin with ports for outgoing connections.

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from durable.files import write_private
+from durable.places import PACKAGE_ROOT
 from sandbox.endpoints import Endpoints
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths, write_private
+from sandbox.paths import SandboxPaths
 from sandbox.toolchain.ensure import Tools
 
 PASSPHRASE_FILE = PACKAGE_ROOT / "sandbox" / "passphrase"

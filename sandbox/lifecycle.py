@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from durable.files import write_private
+from durable.locks import LockHeldError, held_lock
 from sandbox.control_plane.kube_config import write_configuration
 from sandbox.control_plane.operator_processes import KEDA_NAMES, OPERATOR_NAMES, operator_specs
 from sandbox.control_plane.pki import ensure_pki
@@ -31,14 +33,13 @@ from sandbox.environment import (
     own_settings,
     sandbox_environment,
 )
-from sandbox.locks import LockHeldError, held_lock
 from sandbox.monitoring.processes import (
     MONITORING_NAMES,
     monitoring_specs,
     recorded_speed,
     write_prometheus_configuration,
 )
-from sandbox.paths import SandboxPaths, default_paths, write_private
+from sandbox.paths import SandboxPaths, default_paths
 from sandbox.processes import ProcessSpec, ProcessTable, last_lines
 from sandbox.reporter import Reporter, SilentReporter
 from sandbox.status import PORT_OWNERS, ProcessStatus, SandboxStatus, status
@@ -122,7 +123,7 @@ def start(
 def stop(*, purge: bool, reporter: Reporter, paths: SandboxPaths | None = None) -> tuple[str, ...]:
     """End every process, those that use others first; with `purge` remove `.sandbox` too.
 
-    Returns the names of those that ran. Raises `sandbox.locks.LockHeldError`.
+    Returns the names of those that ran. Raises `durable.locks.LockHeldError`.
     """
     paths = paths or default_paths()
     with _exclusive(paths, "stops the sandbox", reporter):

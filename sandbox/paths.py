@@ -1,15 +1,10 @@
-"""Where the sandbox keeps things: a folder in the checkout, and a cache that checkouts share."""
+"""Where the sandbox keeps things: a folder in the checkout."""
 
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-"""The checkout (or the folder of an installed copy) from which `import sandbox` works."""
-
-OWNER_ONLY_FOLDER = 0o700
-OWNER_ONLY_FILE = 0o600
+from durable.files import OWNER_ONLY_FOLDER
+from durable.places import PACKAGE_ROOT, cache_root, checkout_key
 
 
 @dataclass(frozen=True)
@@ -128,38 +123,3 @@ class SandboxPaths:
 def default_paths() -> SandboxPaths:
     """The sandbox of this checkout."""
     return SandboxPaths(PACKAGE_ROOT)
-
-
-def checkout_key(root: Path) -> str:
-    """What a checkout's own things are called where checkouts share a folder."""
-    return hashlib.sha256(str(root).encode()).hexdigest()[:16]
-
-
-def cache_root() -> Path:
-    """`$MOE_CACHE_DIR`, else the user's cache folder: shared by all checkouts of one user."""
-    if chosen := os.environ.get("MOE_CACHE_DIR"):
-        return Path(chosen).expanduser().resolve()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "moe-serving"
-    return Path.home() / ".cache" / "moe-serving"
-
-
-def write_private(path: Path, content: bytes | str, mode: int = OWNER_ONLY_FILE) -> None:
-    """Replace `path` in one step with a file that only its owner can read.
-
-    A reader sees the old content or the new, never half of it, also when the writer is killed.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(mode)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from sandbox.paths import write_private
+from durable.files import write_private
 
 MARK = "MOE_SANDBOX_PROCESS"
 START_TIME_TOLERANCE_SECONDS = 2.0

@@ -1,13 +1,13 @@
 """The team's own Pulumi: its login, its state, its account."""
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from gate.stacks.engine import Run, Session, preview_arguments
 from gate.stacks.pulumi import run
+from stacks.environment import environment_of
 from stacks.settings import Settings
 
 
@@ -16,26 +16,38 @@ class NoPulumiError(Exception):
 
 
 class LiveEngine:
-    """Previews in the tree itself, against the state that the stack really has."""
+    """Previews in the tree itself, against the state that the stack really has.
+
+    With `plan` the engine saves there what it planned, secrets encrypted.
+    """
 
     works_on_copies = False
 
+    def __init__(self, plan: Path | None = None) -> None:
+        self._plan = plan
+
     @contextmanager
     def session(self, stack: str) -> Iterator[Session]:
-        binary = shutil.which("pulumi")
+        environment = environment_of(stack)
+        binary = shutil.which("pulumi", path=environment.get("PATH"))
         if binary is None:
             raise NoPulumiError("--live: pulumi is not on PATH; install it, or leave --live out")
-        yield _LiveSession(binary, stack)
+        yield _LiveSession(binary, stack, environment, self._plan)
 
 
 class _LiveSession:
-    def __init__(self, binary: str, stack: str) -> None:
+    def __init__(
+        self, binary: str, stack: str, environment: Mapping[str, str], plan: Path | None
+    ) -> None:
         self._binary = binary
         self._stack = stack
+        self._environment = environment
+        self._plan = plan
 
     def up(self, program: Path, settings: Settings) -> Run:
         raise NotImplementedError("the state of a live stack is its own")
 
     def preview(self, program: Path, settings: Settings, policy_config: Path | None) -> Run:
-        command = [self._binary, *preview_arguments(program, policy_config)]
-        return run(command, program, os.environ, stack=self._stack)
+        saved = ("--save-plan", str(self._plan)) if self._plan else ()
+        command = [self._binary, *preview_arguments(program, policy_config), *saved]
+        return run(command, program, self._environment, stack=self._stack)

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from sandbox.paths import OWNER_ONLY_FOLDER, write_private
+from durable.files import OWNER_ONLY_FOLDER, write_private
 
 
 class KeptStore:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pulumi import _types
 
-from sandbox.paths import write_private
+from durable.files import write_private
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from durable.files import write_private
 from sandbox.control_plane.pki import KeyPair, Pki
 from sandbox.endpoints import LOOPBACK, Endpoints
-from sandbox.paths import SandboxPaths, write_private
+from sandbox.paths import SandboxPaths
 
 EGRESS_SELECTOR = "egress-selector.json"
 LWS_CONFIGURATION = "lws-controller-manager.json"

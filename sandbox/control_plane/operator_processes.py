@@ -7,6 +7,7 @@ chart gives to their service accounts.
 import socket
 import sys
 
+from durable.places import PACKAGE_ROOT
 from sandbox.control_plane.kube_config import LWS_CONFIGURATION
 from sandbox.control_plane.pki import Pki
 from sandbox.control_plane.process_specs import (
@@ -16,7 +17,7 @@ from sandbox.control_plane.process_specs import (
     python_environment,
 )
 from sandbox.endpoints import LOOPBACK, Endpoints
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.processes import ProcessSpec
 from sandbox.toolchain.ensure import KedaTools, Tools
 

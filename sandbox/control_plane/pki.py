@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sandbox.paths import write_private
+from durable.files import write_private
 
 VALID_FOR = datetime.timedelta(days=365)
 RENEW_BEFORE = datetime.timedelta(days=14)

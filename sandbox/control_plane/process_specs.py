@@ -13,10 +13,11 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from durable.places import PACKAGE_ROOT
 from sandbox.control_plane.kube_config import EGRESS_SELECTOR
 from sandbox.control_plane.pki import FRONT_PROXY, SERVICE_NETWORK_FIRST, Pki
 from sandbox.endpoints import LOOPBACK, Endpoints
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.processes import ProcessSpec
 from sandbox.toolchain.ensure import Tools
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from catalog.dashboards import Board
 from catalog.dashboards.grafana import to_json
+from durable.places import PACKAGE_ROOT
 from sandbox.dashboard_pictures import story
 from sandbox.dashboard_pictures.picture import save
 from sandbox.dashboard_pictures.prometheus import Answered, Api, filled_in, remembering
-from sandbox.paths import PACKAGE_ROOT
 from sandbox.reporter import PlainReporter
 from sandbox.toolchain.ensure import ensure_prometheus
 

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from durable.files import OWNER_ONLY_FOLDER, write_private
 from sandbox.control_plane.process_specs import (
     PROBE_SECONDS,
     go_environment,
@@ -16,7 +17,7 @@ from sandbox.control_plane.process_specs import (
 )
 from sandbox.endpoints import Endpoints
 from sandbox.monitoring.configuration import command, configuration
-from sandbox.paths import OWNER_ONLY_FOLDER, SandboxPaths, write_private
+from sandbox.paths import SandboxPaths
 from sandbox.processes import ProcessSpec
 from sandbox.toolchain.ensure import PrometheusTools
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from durable.files import write_private
 from sandbox.control_plane.kube_api import KubeApi, KubeApiError
 from sandbox.monitoring.compressed_time import ClockError, compressed_groups
-from sandbox.paths import SandboxPaths, write_private
+from sandbox.paths import SandboxPaths
 
 POLL_SECONDS = 1.0
 _API = "/apis/monitoring.coreos.com/v1"

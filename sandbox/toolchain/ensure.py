@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.locks import held_lock
-from sandbox.paths import OWNER_ONLY_FOLDER, cache_root
+from durable.files import OWNER_ONLY_FOLDER
+from durable.locks import held_lock
+from durable.places import cache_root
 from sandbox.reporter import Reporter
 from sandbox.toolchain.go_build import command_run, find_go, go_build, go_output
 from sandbox.toolchain.keda_sources import KEDA, cut_sources

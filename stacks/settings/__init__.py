@@ -24,6 +24,7 @@ from stacks.settings.gpu_node_group import GpuNodeGroupSettings
 from stacks.settings.model_server import NAMESPACE, ModelServerSettings
 from stacks.settings.model_weights import InstanceStoreWeights, ModelWeightsSettings
 from stacks.settings.network import NetworkSettings
+from stacks.settings.promotion import Promotion
 from stacks.settings.section import refused
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?(/|$)")
@@ -44,6 +45,8 @@ class Settings(Section):
     """What the stack may cost; without it nothing holds it to a price."""
     waivers: tuple[Waiver, ...] = ()
     """Findings of policies that are let pass, each until a day."""
+    promotion: Promotion | None = None
+    """What a release must have shown before it comes here; without it none can be promoted here."""
 
     @model_validator(mode="after")
     def _zones_agree(self) -> Self:

@@ -12,11 +12,12 @@ from typer.testing import CliRunner, Result
 import cli.sandbox
 from cli import exit_codes
 from cli.main import app
+from durable.locks import held_lock
+from durable.places import PACKAGE_ROOT
 from sandbox import lifecycle
 from sandbox.endpoints import new_endpoints
 from sandbox.event_log import Violation
-from sandbox.locks import held_lock
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.stack import PolicyRefusedError
 from stacks import reading
 

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from ruamel.yaml import YAML
 
-from sandbox.paths import PACKAGE_ROOT
+from durable.places import PACKAGE_ROOT
 
 
 @dataclass(frozen=True)

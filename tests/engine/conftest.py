@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from durable.places import PACKAGE_ROOT
 from sandbox.charts import write_charts
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.lifecycle import Sandbox, start, stop
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.reporter import SilentReporter
 
 PROGRAM = (

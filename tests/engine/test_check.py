@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from durable.places import PACKAGE_ROOT
 from gate.report import Item, Outcome, Section, Step
 from gate.stacks.check import Asked, check
 from gate.stacks.engine import Engine
 from policies.finding import Kind
 from sandbox.checks import SandboxEngine
 from sandbox.lifecycle import stop
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.reporter import SilentReporter
 from tests.engine.conftest import PROGRAM
 from tests.engine.test_engines import ACROSS_NODES

@@ -17,9 +17,9 @@ import boto3
 import psutil
 import pytest
 
+from durable.places import PACKAGE_ROOT
 from sandbox import lifecycle
 from sandbox.lifecycle import status, stop
-from sandbox.paths import PACKAGE_ROOT
 from sandbox.reporter import SilentReporter
 from sandbox.stack import Stack, StackBusyError
 from tests.engine.conftest import Project

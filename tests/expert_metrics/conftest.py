@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from catalog.metrics.vllm_list import source_package
+from durable.places import cache_root
 from expert_metrics.environment import PORT_VARIABLE
-from sandbox.paths import cache_root
 from tests.expert_metrics import numpy_torch
 from tests.expert_metrics.stand_in_vllm import VLLM
 

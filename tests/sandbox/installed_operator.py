@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
+from durable.places import PACKAGE_ROOT
 from sandbox.charts import write_charts
 from sandbox.lifecycle import Sandbox
-from sandbox.paths import PACKAGE_ROOT
 from tests.sandbox.conftest import Kube
 
 _PROGRAM = """

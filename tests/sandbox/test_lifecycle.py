@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from durable.locks import LockHeldError, held_lock
+from durable.places import PACKAGE_ROOT
 from sandbox.endpoints import LOOPBACK
 from sandbox.lifecycle import (
     Sandbox,
@@ -23,8 +25,7 @@ from sandbox.lifecycle import (
     status,
     stop,
 )
-from sandbox.locks import LockHeldError, held_lock
-from sandbox.paths import PACKAGE_ROOT, SandboxPaths
+from sandbox.paths import SandboxPaths
 from sandbox.processes import ProcessTable
 from sandbox.reporter import SilentReporter
 from sandbox.toolchain.ensure import Tools

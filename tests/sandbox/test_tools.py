@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.locks import held_lock
-from sandbox.paths import PACKAGE_ROOT, cache_root
+from durable.locks import held_lock
+from durable.places import PACKAGE_ROOT, cache_root
 from sandbox.reporter import PlainReporter, SilentReporter
 from sandbox.toolchain import ensure, pins
 from sandbox.toolchain.ensure import Tools, ensure_tools, missing_tools

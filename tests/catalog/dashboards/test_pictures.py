@@ -12,11 +12,11 @@ from matplotlib.text import Text
 
 from catalog.dashboards import Board
 from catalog.dashboards.grafana import to_json
+from durable.places import PACKAGE_ROOT
 from sandbox.dashboard_pictures import picture, story
 from sandbox.dashboard_pictures.__main__ import picture_of
 from sandbox.dashboard_pictures.numbers import written
 from sandbox.dashboard_pictures.prometheus import Answered
-from sandbox.paths import PACKAGE_ROOT
 
 EVERY_BOARD = pytest.mark.parametrize("board", story.ALL_BOARDS, ids=lambda board: board.uid)
 MOST_BYTES = 300_000

@@ -14,7 +14,7 @@ from catalog.metrics import exported
 from catalog.metrics.vllm_list import LIST, source_package, text
 from catalog.metrics.vllm_source import UnreadableError, metrics
 from catalog.vllm_version import VERSION
-from sandbox.paths import PACKAGE_ROOT, cache_root
+from durable.places import PACKAGE_ROOT, cache_root
 
 LOGGERS = "vllm/v1/metrics/loggers.py"
 SMALL = {

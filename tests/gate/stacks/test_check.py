@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from durable.places import PACKAGE_ROOT
 from gate.report import Outcome, Section, Step
 from gate.stacks.check import Asked, check
 from gate.stacks.engine import Run, Session
-from sandbox.paths import PACKAGE_ROOT
 from stacks.settings import Settings
 from tests.gate.stacks.recorded import JUDGED, REFUSED_AT_THE_END, diagnostic, policy, step, urn
 

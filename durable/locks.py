@@ -13,7 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sandbox.paths import OWNER_ONLY_FOLDER, PACKAGE_ROOT, write_private
+from durable.files import OWNER_ONLY_FOLDER, write_private
+from durable.places import PACKAGE_ROOT
 
 
 class LockHeldError(Exception):

@@ -1,0 +1,1 @@
+"""Files that outlive a crash: replaced or created in one step, and locks that name their holder."""

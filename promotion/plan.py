@@ -1,0 +1,35 @@
+"""The digest of what the engine planned: the same for the same plan, whoever asks and when.
+
+A saved plan (pulumi's sdk/go/common/apitype/plan.go) has a time, random seeds and ciphertexts,
+which differ from run to run; all else is what `up --plan` holds the engine to.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from promotion.release import canonical
+
+# pulumi's sdk/go/common/resource/sig: the mark of a secret, and the key of its ciphertext.
+_CIPHERTEXT = "ciphertext"
+
+
+def plan_digest(file: Path) -> str:
+    """64 hex digits."""
+    saved: dict[str, Any] = json.loads(file.read_text())
+    plan = saved.get("plan", saved)
+    resources = {
+        urn: {key: value for key, value in planned.items() if key != "seed"}
+        for urn, planned in plan.get("resourcePlans", {}).items()
+    }
+    return hashlib.sha256(canonical(_without_ciphertexts(resources))).hexdigest()
+
+
+def _without_ciphertexts(node: Any) -> Any:
+    if isinstance(node, dict):
+        kept = {key: value for key, value in node.items() if key != _CIPHERTEXT}
+        return {key: _without_ciphertexts(value) for key, value in kept.items()}
+    if isinstance(node, list):
+        return [_without_ciphertexts(each) for each in node]
+    return node

@@ -1,0 +1,146 @@
+"""One stack of the team's own Pulumi, whatever its backend: its state, its history, its drift."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gate.stacks import pulumi
+from gate.stacks.colours import plain
+from gate.stacks.engine import Run
+from promotion.errors import PromotionError
+from stacks.environment import environment_of
+from stacks.released import Released
+
+_UNKNOWN_STACK = "no stack named"
+_STACK_TYPE = "pulumi:pulumi:Stack"
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What Pulumi has on record of a stack: resources as `pulumi stack export` shows them."""
+
+    resources: Sequence[Resource]
+    pending_operations: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.resources
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        stacks = (each for each in self.resources if each["type"] == _STACK_TYPE)
+        return next((each.get("outputs") or {} for each in stacks), {})
+
+    @property
+    def released(self) -> Released | None:
+        """What the program said that it deploys; None from a program that says nothing."""
+        said = self.outputs.get("release")
+        return Released.model_validate(said) if said else None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One entry of a stack's history; `ended` is None while it runs, and after a kill.
+
+    `kind` is update, refresh, destroy, ...; `changes` counts resources by the engine's word.
+    """
+
+    version: int
+    kind: str
+    result: str
+    started: datetime
+    ended: datetime | None
+    message: str
+    changes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def changed_anything(self) -> bool:
+        return any(count for operation, count in self.changes.items() if operation != "same")
+
+
+@dataclass(frozen=True)
+class PulumiStack:
+    """Stack `name` of the program in `folder`; raises PromotionError where Pulumi cannot answer."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, folder: Path) -> "PulumiStack":
+        """With the environment that the stack's own file adds."""
+        return cls(name, folder, environment_of(name, folder / "stacks"))
+
+    def state(self) -> State | None:
+        """None where the backend does not know the stack."""
+        result = self._ask("stack", "export")
+        if result.returncode != 0:
+            if _UNKNOWN_STACK in result.stderr:
+                return None
+            raise PromotionError(f"stack {self.name}: its state cannot be read: {_words(result)}")
+        deployment = json.loads(result.stdout).get("deployment") or {}
+        return State(deployment.get("resources") or (), deployment.get("pending_operations") or ())
+
+    def updates(self) -> list[Update]:
+        """The newest first."""
+        result = self._ask("stack", "history", "--json", "--full-dates")
+        if result.returncode != 0:
+            raise PromotionError(f"stack {self.name}: its history cannot be read: {_words(result)}")
+        return [_update(each) for each in json.loads(result.stdout or "[]")]
+
+    def refresh_preview(self) -> Run:
+        """What a refresh would find, with nothing written."""
+        return self.run("refresh", "--preview-only")
+
+    def run(self, *arguments: str) -> Run:
+        """An operation of the engine, with its events."""
+        return pulumi.run(
+            [self._binary(), *arguments], self.folder, self.environment, stack=self.name
+        )
+
+    def _ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._binary(), *arguments, "--stack", self.name, "--non-interactive"],
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _binary(self) -> str:
+        binary = shutil.which("pulumi", path=self.environment.get("PATH"))
+        if binary is None:
+            raise PromotionError(
+                "pulumi is not on PATH; install it, or take the sandbox's:"
+                ' eval "$(.venv/bin/moe sandbox env)"'
+            )
+        return binary
+
+
+def _words(result: subprocess.CompletedProcess[str]) -> str:
+    return plain(result.stderr.strip() or result.stdout.strip())
+
+
+def _update(said: Mapping[str, Any]) -> Update:
+    return Update(
+        version=int(said.get("version") or 0),
+        kind=said["kind"],
+        result=said.get("result") or "in-progress",
+        started=_time(said["startTime"]),
+        ended=_time(said["endTime"]) if said.get("endTime") else None,
+        message=said.get("message") or "",
+        changes=said.get("resourceChanges") or {},
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
