@@ -11,6 +11,8 @@ import typer
 from cli import exit_codes
 from cli.interrupts import ended_by_any_signal
 from durable.locks import LockHeldError
+from gate.stacks.git import GitError
+from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from sandbox.control_plane.kube_api import KubeApiError
 from sandbox.event_log import Violation
 from sandbox.lifecycle import StartError
@@ -38,12 +40,18 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
         _fail(str(error), exit_codes.ERROR, as_json, empty, error.problems)
     except PolicyRefusedError as error:
         _fail(str(error), exit_codes.REFUSED, as_json, empty, error.violations)
+    except RefusedError as error:
+        _fail(str(error), exit_codes.REFUSED, as_json, empty)
+    except NothingToDoError as error:
+        _fail(str(error), exit_codes.NOTHING_TO_DO, as_json, empty)
     except (
         BuildError,
         CommandError,
+        GitError,
         GoMissingError,
         KubeApiError,
         LockHeldError,
+        PromotionError,
         StackError,
         StartError,
         UnknownPlatformError,

@@ -2,7 +2,18 @@
 
 import typer
 
-from cli import check, exit_codes, model, plan, preflight, sandbox
+from cli import (
+    check,
+    exit_codes,
+    model,
+    plan,
+    preflight,
+    promote,
+    release,
+    rollback,
+    sandbox,
+    up,
+)
 
 app = typer.Typer(
     name="moe",
@@ -16,6 +27,10 @@ app = typer.Typer(
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(model.app, name="model")
 app.add_typer(check.app, name="check")
+app.add_typer(release.app, name="release")
+app.command(epilog=promote.EPILOG)(promote.promote)
+app.command(epilog=up.EPILOG)(up.up)
+app.command(epilog=rollback.EPILOG)(rollback.rollback)
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
 app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
 

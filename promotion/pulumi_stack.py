@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,10 @@ class PulumiStack:
     def of(cls, name: str, folder: Path) -> "PulumiStack":
         """With the environment that the stack's own file adds."""
         return cls(name, folder, environment_of(name, folder / "stacks"))
+
+    def in_folder(self, folder: Path) -> "PulumiStack":
+        """The same stack under the program in another folder."""
+        return replace(self, folder=folder)
 
     def state(self) -> State | None:
         """None where the backend does not know the stack."""

@@ -35,14 +35,16 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def as_flat(release: Release) -> dict[str, str]:
-    """Every part of a release by its name, in the order in which they are told."""
-    contents = release.contents
+def as_rows(contents: Released) -> dict[str, str]:
+    """Every part by its name, in the order in which they are told."""
     return {
         "model": contents.model,
         **contents.settings,
         "policy_pack": contents.policy_pack,
         "alert_rules": contents.alert_rules,
         "program": contents.program,
-        "git_commit": release.git_commit,
     }
+
+
+def release_rows(release: Release) -> dict[str, str]:
+    return {**as_rows(release.contents), "git_commit": release.git_commit}

@@ -16,15 +16,9 @@ class NoPulumiError(Exception):
 
 
 class LiveEngine:
-    """Previews in the tree itself, against the state that the stack really has.
-
-    With `plan` the engine saves there what it planned, secrets encrypted.
-    """
+    """Previews in the tree itself, against the state that the stack really has."""
 
     works_on_copies = False
-
-    def __init__(self, plan: Path | None = None) -> None:
-        self._plan = plan
 
     @contextmanager
     def session(self, stack: str) -> Iterator[Session]:
@@ -32,22 +26,18 @@ class LiveEngine:
         binary = shutil.which("pulumi", path=environment.get("PATH"))
         if binary is None:
             raise NoPulumiError("--live: pulumi is not on PATH; install it, or leave --live out")
-        yield _LiveSession(binary, stack, environment, self._plan)
+        yield _LiveSession(binary, stack, environment)
 
 
 class _LiveSession:
-    def __init__(
-        self, binary: str, stack: str, environment: Mapping[str, str], plan: Path | None
-    ) -> None:
+    def __init__(self, binary: str, stack: str, environment: Mapping[str, str]) -> None:
         self._binary = binary
         self._stack = stack
         self._environment = environment
-        self._plan = plan
 
     def up(self, program: Path, settings: Settings) -> Run:
         raise NotImplementedError("the state of a live stack is its own")
 
     def preview(self, program: Path, settings: Settings, policy_config: Path | None) -> Run:
-        saved = ("--save-plan", str(self._plan)) if self._plan else ()
-        command = [self._binary, *preview_arguments(program, policy_config), *saved]
+        command = [self._binary, *preview_arguments(program, policy_config)]
         return run(command, program, self._environment, stack=self._stack)

@@ -1,0 +1,80 @@
+"""`moe promote`: a release moves to the next stack, on evidence."""
+
+from typing import Annotated
+
+import typer
+
+from cli.answer import CommandError, answering
+from cli.move import EMPTY, AsJson, Branch, Commit, NoUp, Promtool, Yes, repository, run_move
+from durable.places import PACKAGE_ROOT
+from promotion import author
+from promotion.carry_out import How
+from promotion.errors import PromotionError
+from promotion.judge import Repository
+from promotion.proposal import Move
+from promotion.release import Release
+from stacks import reading
+
+EPILOG = (
+    "Example: .venv/bin/moe promote dev staging; then again with --yes\n\n"
+    "Exit codes: 0 done (without --yes: it would be let pass), 1 error, 2 refused by a gate, or"
+    " somebody was first, 3 the target runs the release already."
+)
+
+
+def promote(
+    source: Annotated[str, typer.Argument(help="The stack that runs the release.")],
+    target: Annotated[str, typer.Argument(help="The stack that gets it.")],
+    release: Annotated[
+        str | None,
+        typer.Option(
+            help="A release's id, or its first digits; without it, what the source runs by its"
+            " state."
+        ),
+    ] = None,
+    yes: Yes = False,
+    no_up: NoUp = False,
+    commit: Commit = False,
+    branch: Branch = None,
+    promtool: Promtool = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a release from a stack to the next, if every gate lets it pass.
+
+    Only image digest, model revision, chart and AMI versions change in the target's file. Then
+    `up` applies the very plan that was judged.
+    """
+    with answering(as_json, EMPTY):
+        how = how_of(yes, no_up, commit, branch)
+        if source == target:
+            raise CommandError(f"{source} cannot be promoted to itself")
+        for stack in (source, target):
+            reading.from_file(stack)
+        with repository(promtool) as here:
+            found = here.releases.get(release) if release else _run_by(source, here)
+            move = Move("promotion", source, target, found, author.current(PACKAGE_ROOT))
+            run_move(move, here, how, yes=yes, as_json=as_json)
+
+
+def how_of(yes: bool, no_up: bool, commit: bool, branch: str | None) -> How:
+    """Raises CommandError where options contradict each other."""
+    if not yes and (no_up or commit or branch):
+        raise CommandError("--no-up, --commit and --branch say how to do it: add --yes")
+    if branch and (commit or no_up):
+        raise CommandError("--branch commits, and does no up: leave out --commit and --no-up")
+    return How(up=not no_up, commit=commit, branch=branch)
+
+
+def _run_by(source: str, here: Repository) -> Release:
+    """What the source runs by its state."""
+    here.tell(f"{source}: which release it runs")
+    state = here.pulumi(source).state()
+    released = state.released if state else None
+    if released is None:
+        what = "says no release" if state and not state.is_empty else "was never deployed"
+        raise PromotionError(f"stack {source} {what}: pulumi up --stack {source}")
+    if (found := here.releases.of(released)) is None:
+        raise PromotionError(
+            f"stack {source} runs what no release names: moe release create --stack {source}"
+        )
+    return found

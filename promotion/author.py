@@ -1,0 +1,49 @@
+"""Who does it, as git knows them."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from promotion.errors import PromotionError
+
+_SHOWN = re.compile(r"(?P<name>.*) <(?P<mail>[^<>]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """`mail` is what approvals tell people apart by."""
+
+    name: str
+    mail: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.mail}>"
+
+
+def current(root: Path) -> Author:
+    """From `git config`; raises PromotionError where it has none."""
+    name, mail = (_git(root, "config", key) for key in ("user.name", "user.email"))
+    if not (name and mail):
+        raise PromotionError(
+            "git knows neither your name nor your address, and the record wants them: set"
+            " user.name and user.email by `git config`"
+        )
+    return Author(name, mail)
+
+
+def of_commit(root: Path, commit: str) -> Author | None:
+    """None where git does not know the commit here."""
+    match = _SHOWN.fullmatch(_git(root, "show", "--no-patch", "--format=%an <%ae>", commit))
+    return Author(match["name"], match["mail"]) if match else None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    result = subprocess.run(
+        ["git", *arguments],  # noqa: S607
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip()

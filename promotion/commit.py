@@ -1,0 +1,60 @@
+"""Commits what a move has written, with its report as the message: here, or on a branch."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from promotion.errors import PromotionError
+
+
+def commit_here(root: Path, paths: Sequence[Path], message: str) -> str | None:
+    """The new commit of these files alone; None where they are as HEAD has them."""
+    names = [str(path.relative_to(root)) for path in paths]
+    _git(root, "add", "--", *names)
+    if not _git(root, "diff", "--cached", "--name-only", "--", *names):
+        return None
+    _git(root, "commit", "--quiet", "--only", "--file", "-", "--", *names, given=message)
+    return _git(root, "rev-parse", "HEAD")
+
+
+def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], message: str) -> str:
+    """A new branch with one commit on HEAD; the checkout and its index stay as they are.
+
+    Raises PromotionError where the branch is there already, or its name is none.
+    """
+    reference = f"refs/heads/{branch}"
+    _git(root, "check-ref-format", "--branch", branch)
+    with tempfile.TemporaryDirectory(prefix="moe-promote-") as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git(root, "read-tree", "HEAD", environment=index)
+        for path, text in contents.items():
+            blob = _git(root, "hash-object", "-w", "--stdin", given=text)
+            entry = f"100644,{blob},{path.relative_to(root).as_posix()}"
+            _git(root, "update-index", "--add", "--cacheinfo", entry, environment=index)
+        tree = _git(root, "write-tree", environment=index)
+    commit = _git(root, "commit-tree", tree, "-p", "HEAD", given=message)
+    # The last word says that the branch must be new: of two at once one wins.
+    _git(root, "update-ref", reference, commit, "")
+    return commit
+
+
+def _git(
+    root: Path,
+    *arguments: str,
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    result = subprocess.run(
+        ["git", *arguments],  # noqa: S607
+        cwd=root,
+        env={**os.environ, **(environment or {})},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise PromotionError(f"git {arguments[0]} failed: {result.stderr.strip()}")
+    return result.stdout.strip()

@@ -1,0 +1,32 @@
+"""A lock that a killed `pulumi` of this machine has left on its stack.
+
+A backend of files or of a bucket (backend/diy/lock.go) names the process in its refusal. One that
+is gone will never let go, so its lock is taken away; of another machine nobody here can tell.
+"""
+
+import re
+import socket
+
+import psutil
+
+from promotion.pulumi_stack import PulumiStack
+
+_HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+_LOCKED = "the stack is currently locked by"
+
+
+def release_dead_lock(output: str, stack: PulumiStack) -> bool:
+    """Whether `output` was a refusal for locks whose processes are all gone; they are no more."""
+    holders = list(_HOLDER.finditer(output))
+    if _LOCKED not in " ".join(output.split()) or not holders or any(map(_may_live, holders)):
+        return False
+    return stack.run("cancel", "--yes").exit_code == 0
+
+
+def _may_live(holder: re.Match[str]) -> bool:
+    if holder["host"] != socket.gethostname():
+        return True
+    try:
+        return "pulumi" in psutil.Process(int(holder["pid"])).name()
+    except psutil.NoSuchProcess:
+        return False

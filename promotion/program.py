@@ -1,0 +1,76 @@
+"""A copy of the program of a release, with the stack's file as it will be: what is judged and run.
+
+The program is that of the release's commit, wherever the checkout stands: a rollback brings the
+code back too.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from durable.files import write_private
+from gate.stacks import git
+from gate.stacks.git import GitError
+from promotion.gate import GateResult, failed, passed
+from promotion.release import Release
+from stacks.reading import stack_file
+from stacks.released import program_digest
+
+GATE = "program"
+
+_PACKAGES = ".venv"
+_LOCK = "uv.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`folder` is the copy, in a private folder that is gone afterwards; so is `plan`."""
+
+    folder: Path
+    plan: Path
+    gate: GateResult
+
+
+@contextmanager
+def program_of(root: Path, release: Release, stack: str, stack_text: str) -> Iterator[Program]:
+    with tempfile.TemporaryDirectory(prefix="moe-promote-") as private:
+        folder = Path(private) / "program"
+        folder.mkdir()
+        gate = _extract(root, release, folder)
+        if not gate.refuses:
+            write_private(stack_file(stack, folder / "stacks"), stack_text)
+            if (root / _PACKAGES).exists():
+                (folder / _PACKAGES).symlink_to(root / _PACKAGES)
+        yield Program(folder, Path(private) / "plan.json", gate)
+
+
+def _extract(root: Path, release: Release, folder: Path) -> GateResult:
+    commit = release.git_commit
+    try:
+        git.extract(root, commit, folder)
+    except GitError as error:
+        return failed(
+            GATE, f"commit {commit[:12]} is not here: {error}", remedy=f"git fetch origin {commit}"
+        )
+    if (found := program_digest(folder)) != release.contents.program:
+        return failed(
+            GATE,
+            f"commit {commit[:12]} has program {found}, the release {release.contents.program}",
+            remedy="create the release again: moe release create",
+        )
+    if not _same_lock(root, folder):
+        return failed(
+            GATE,
+            f"the packages of commit {commit[:12]} are pinned otherwise than here",
+            remedy=f"git switch --detach {commit[:12]} && uv sync, and promote from there",
+        )
+    return passed(GATE, f"commit {commit[:12]}, {release.contents.program[:19]}")
+
+
+def _same_lock(root: Path, folder: Path) -> bool:
+    here, there = root / _LOCK, folder / _LOCK
+    if not (here.exists() and there.exists()):
+        return here.exists() == there.exists()
+    return here.read_bytes() == there.read_bytes()

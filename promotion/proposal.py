@@ -1,0 +1,54 @@
+"""What a promotion or a rollback would do, and what its gates say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promotion.author import Author
+from promotion.difference import KeyChange
+from promotion.gate import GateResult
+from promotion.record import Entry, Kind
+from promotion.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What was asked for: `release` to `target`, from `source` where it is a promotion."""
+
+    kind: Kind
+    source: str | None
+    target: str
+    release: Release
+    by: Author
+    why: str = ""
+
+    def __str__(self) -> str:
+        way = f"{self.source} -> {self.target}" if self.source else self.target
+        return f"{self.kind} of {self.release.short_id}, {way}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`file_after` is the whole stack file with the release in it; `plan` a digest.
+
+    `differs` is what the target runs against what the release has, its program included; `after`
+    is the last entry of the target's record, `interrupted` that one where nothing has ended it.
+    """
+
+    move: Move
+    changes: Sequence[KeyChange]
+    differs: Sequence[KeyChange]
+    replaces: Release | None
+    gates: Sequence[GateResult]
+    file_after: str
+    plan: str | None
+    after: Entry | None
+    interrupted: Entry | None
+
+    @property
+    def refusing(self) -> list[GateResult]:
+        return [gate for gate in self.gates if gate.refuses]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the target runs the release already, and nothing was left half done."""
+        return not (self.changes or self.differs or self.interrupted)

@@ -1,0 +1,40 @@
+"""Which release a stack goes back to."""
+
+from promotion.errors import NothingToDoError, PromotionError
+from promotion.judge import Repository
+from promotion.record import applied, open_entry
+from promotion.release import Release
+
+
+def release_to_go_back_to(stack: str, digits: str | None, repository: Repository) -> Release:
+    """The one asked for, which the stack must have run; else the one that it ran before.
+
+    What was half done counts as run: one goes back to the last that came to its end. Raises
+    PromotionError, and NothingToDoError where the record has none.
+    """
+    record = repository.record(stack)
+    ran = [entry.release for entry in applied(record)]
+    if digits is not None:
+        wanted = repository.releases.get(digits)
+        known = {*ran, *(entry.replaces for entry in record)}
+        if wanted.id not in known:
+            raise PromotionError(
+                f"--to {digits}: {stack} never ran release {wanted.short_id}; `moe history {stack}`"
+                " shows what it ran"
+            )
+        return wanted
+    interrupted = open_entry(record)
+    if interrupted is not None:
+        before = ran[-1] if ran else interrupted.replaces
+    else:
+        before = _before_the_last(ran) or next(
+            (entry.replaces for entry in applied(record) if entry.replaces), None
+        )
+    if before is None:
+        raise NothingToDoError(f"the record of {stack} has no release before this one")
+    return repository.releases.get(before)
+
+
+def _before_the_last(ran: list[str]) -> str | None:
+    """The last one that is another than what runs now."""
+    return next((release for release in reversed(ran) if release != ran[-1]), None)

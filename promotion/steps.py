@@ -1,0 +1,116 @@
+"""The steps of a move once its gates have passed, each of which may be the last before a crash.
+
+Whatever is left behind, the same command goes on from there: it judges again, and writes a begun
+entry that takes up the one that was interrupted.
+"""
+
+import hashlib
+from pathlib import Path
+
+from durable.files import replace_file
+from gate.stacks import events
+from gate.stacks.engine import Run
+from promotion.anchor import message
+from promotion.author import Author
+from promotion.errors import PromotionError, RefusedError
+from promotion.judge import Judged, Repository
+from promotion.locks import release_dead_lock
+from promotion.proposal import Proposal
+from promotion.record import Entry, GateSaid
+from stacks.reading import stack_file
+
+_EXCEEDS_PLAN = "violates plan"
+_LAST_LINES = 6
+
+
+def begun_entry(proposal: Proposal, repository: Repository) -> Entry:
+    """The entry that says what is about to happen; nothing is written."""
+    move = proposal.move
+    return repository.record(move.target).next(
+        proposal.after,
+        kind=move.kind,
+        stage="begun",
+        by=str(move.by),
+        source=move.source,
+        release=move.release.id,
+        replaces=proposal.replaces.id if proposal.replaces else None,
+        gates=tuple(GateSaid.of(gate) for gate in proposal.gates),
+        plan=proposal.plan,
+        file=digest_of(proposal.file_after),
+        continues=proposal.interrupted.number if proposal.interrupted else None,
+        why=move.why,
+    )
+
+
+def begin(entry: Entry, repository: Repository) -> None:
+    """Raises RefusedError where somebody was first."""
+    repository.record(entry.target).append(entry)
+
+
+def write(proposal: Proposal, repository: Repository) -> Path:
+    """Puts the release into the stack's file; the file."""
+    path = stack_file(proposal.move.target, repository.root / "stacks")
+    if path.read_text(encoding="utf-8") != proposal.file_after:
+        replace_file(path, proposal.file_after)
+    return path
+
+
+def up(entry: Entry, judged: Judged, repository: Repository) -> Entry:
+    """Applies the plan, and nothing that exceeds it; the entry that ends the begun one.
+
+    Raises RefusedError where the plan no longer matches, PromotionError where `pulumi` fails, with
+    the end on record in both cases; KeyboardInterrupt leaves the begun entry open.
+    """
+    repository.tell(f"{entry.target}: pulumi up by the plan")
+    run = _up(entry, judged)
+    if run.exit_code != 0 and release_dead_lock(run.output, judged.target):
+        run = _up(entry, judged)
+    why = _why_not(run) if run.exit_code else _not_as_released(judged)
+    end = end_entry(entry, judged.proposal.move.by, repository, why)
+    repository.record(entry.target).append(end)
+    if not why:
+        return end
+    error = RefusedError if _EXCEEDS_PLAN in why else PromotionError
+    raise error(f"{entry.target}: {why}")
+
+
+def end_entry(entry: Entry, by: Author, repository: Repository, why: str) -> Entry:
+    record = repository.record(entry.target)
+    return record.next(
+        entry,
+        kind=entry.kind,
+        stage="failed" if why else "applied",
+        by=str(by),
+        source=entry.source,
+        release=entry.release,
+        replaces=entry.replaces,
+        plan=entry.plan,
+        file=entry.file,
+        ends=entry.number,
+        why=why,
+    )
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _up(entry: Entry, judged: Judged) -> Run:
+    return judged.target.in_folder(judged.program.folder).run(
+        *("up", "--yes", "--skip-preview", "--plan", str(judged.program.plan)),
+        *("--policy-pack", str(judged.program.folder / "policies")),
+        *("--message", message(entry)),
+    )
+
+
+def _why_not(run: Run) -> str:
+    said = events.errors(run.events) or run.output.strip().splitlines()[-_LAST_LINES:]
+    return " ".join(" ".join(said).split())
+
+
+def _not_as_released(judged: Judged) -> str:
+    """Empty where the state says that the release runs."""
+    state = judged.target.state()
+    if state is not None and state.released == judged.proposal.move.release.contents:
+        return ""
+    return "pulumi came to its end, but the state does not say that the release runs"
