@@ -1,7 +1,8 @@
 """The digest of what the engine planned: the same for the same plan, whoever asks and when.
 
-A saved plan (pulumi's sdk/go/common/apitype/plan.go) has a time, random seeds and ciphertexts,
-which differ from run to run; all else is what `up --plan` holds the engine to.
+A saved plan (pulumi's sdk/go/common/apitype/plan.go) has for each resource a goal and steps, to
+which `up --plan` holds the engine; and random seeds, outputs that are advisory (Kubernetes puts
+times into them) and ciphertexts, which all differ from run to run.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Any
 
 from promotion.release import canonical
 
+_HELD_TO = ("goal", "steps")
 # pulumi's sdk/go/common/resource/sig: the mark of a secret, and the key of its ciphertext.
 _CIPHERTEXT = "ciphertext"
 
@@ -20,7 +22,7 @@ def plan_digest(file: Path) -> str:
     saved: dict[str, Any] = json.loads(file.read_text())
     plan = saved.get("plan", saved)
     resources = {
-        urn: {key: value for key, value in planned.items() if key != "seed"}
+        urn: {key: planned.get(key) for key in _HELD_TO}
         for urn, planned in plan.get("resourcePlans", {}).items()
     }
     return hashlib.sha256(canonical(_without_ciphertexts(resources))).hexdigest()

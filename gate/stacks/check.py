@@ -217,6 +217,8 @@ def _of_alert_rules(rules: Sequence[alert_rules.Rules], place: Place) -> Step:
 
 
 def _of_promtool(rules: Sequence[alert_rules.Rules], promtool: Path | None, place: Place) -> Step:
+    if not rules:
+        return Step("promtool", Outcome.PASSED, "no PrometheusRule to read")
     if promtool is None:
         reason = "promtool is not built here; --promtool builds it, once, in minutes"
         return Step("promtool", Outcome.SKIPPED, reason)

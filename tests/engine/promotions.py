@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Repository:
 
     def moe(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
+            [sys.executable, "-m", "cli", *arguments],
             cwd=self.root,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -115,7 +116,6 @@ def new_repository(root: Path, sandbox: Sandbox, program: Path = SMALL_PROGRAM) 
         shutil.copytree(PACKAGE_ROOT / name, root / name, ignore=ignored)
     for file in _FILES:
         shutil.copy(PACKAGE_ROOT / file, root / file)
-    shutil.copy(PACKAGE_ROOT / "policies" / "PulumiPolicy.yaml", root / "policies")
     shutil.copy(program, root / "__main__.py")
     repository = Repository(root, sandbox)
     for stack in STACKS:
@@ -126,7 +126,7 @@ def new_repository(root: Path, sandbox: Sandbox, program: Path = SMALL_PROGRAM) 
     for stack in STACKS:
         created = repository.pulumi(stack, "stack", "select", "--create")
         assert created.returncode == 0, created.stderr
-    for source, target in zip(STACKS[1:], STACKS[2:], strict=False):
+    for source, target in pairwise(STACKS):
         repository.change(target, "promotion", source=source, soak_hours=0)
     repository.commit("the program")
     return repository
