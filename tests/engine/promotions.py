@@ -99,6 +99,20 @@ class Repository:
     def change(self, stack: str, section: str, **values: object) -> None:
         self.edit(stack, section, lambda old: old.update(values))
 
+    def next_release(self, number: int, stack: str = "local") -> str:
+        """Another version of a chart in `stack`, up by hand, and the id of the release of that."""
+        self.change(stack, "charts", gpu_operator=f"v26.7.{number}")
+        self.commit(f"chart {number}")
+        self.up(stack)
+        made = self.moe_json("release", "create", "--stack", stack)
+        self.commit(f"release {number}")
+        return str(made["release"]["id"])
+
+    def runs(self, stack: str) -> Any:
+        """What the stack says that it runs, by its state."""
+        result = self.pulumi(stack, "stack", "output", "release", "--json")
+        return json.loads(result.stdout)
+
     @property
     def environment(self) -> dict[str, str]:
         given = {**self.sandbox.environment(), **self.variables}
