@@ -11,6 +11,7 @@ import typer
 from cli import exit_codes
 from cli.interrupts import ended_by_any_signal
 from durable.locks import LockHeldError
+from promotion.errors import PromotionError
 from sandbox.control_plane.kube_api import KubeApiError
 from sandbox.event_log import Violation
 from sandbox.lifecycle import StartError
@@ -44,6 +45,7 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
         GoMissingError,
         KubeApiError,
         LockHeldError,
+        PromotionError,
         StackError,
         StartError,
         UnknownPlatformError,

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import check, exit_codes, model, plan, preflight, sandbox
+from cli import check, exit_codes, history, model, plan, preflight, sandbox
 
 app = typer.Typer(
     name="moe",
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(model.app, name="model")
 app.add_typer(check.app, name="check")
+app.add_typer(history.app, name="history")
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
 app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
 
