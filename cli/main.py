@@ -5,6 +5,7 @@ import typer
 from cli import (
     check,
     exit_codes,
+    history,
     model,
     plan,
     preflight,
@@ -31,6 +32,7 @@ app.add_typer(release.app, name="release")
 app.command(epilog=promote.EPILOG)(promote.promote)
 app.command(epilog=up.EPILOG)(up.up)
 app.command(epilog=rollback.EPILOG)(rollback.rollback)
+app.add_typer(history.app, name="history")
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
 app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
 

@@ -93,9 +93,12 @@ class PulumiStack:
         return State(deployment.get("resources") or (), deployment.get("pending_operations") or ())
 
     def updates(self) -> list[Update]:
-        """The newest first."""
-        result = self._ask("stack", "history", "--json", "--full-dates")
+        """All of them, the newest first; none where the backend does not know the stack."""
+        # A page has ten, unless it has none: then all come at once.
+        result = self._ask("stack", "history", "--json", "--full-dates", "--page-size", "0")
         if result.returncode != 0:
+            if _UNKNOWN_STACK in result.stderr:
+                return []
             raise PromotionError(f"stack {self.name}: its history cannot be read: {_words(result)}")
         return [_update(each) for each in json.loads(result.stdout or "[]")]
 

@@ -7,15 +7,18 @@ machine by the file system, and in two branches by a conflict of git.
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from catalog.section import Section
 from durable.files import create_file
+from gate.formats.printable import one_line
 from promotion.errors import PromotionError, RefusedError
 from promotion.gate import GateResult
 from promotion.places import RECORD
@@ -24,8 +27,22 @@ from promotion.release import canonical
 Kind = Literal["promotion", "rollback"]
 Stage = Literal["begun", "applied", "failed"]
 
+FILE_NAME = re.compile(r"[0-9]{6,}\.json")
+"""Of an entry."""
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _is_a_time(text: str) -> str:
+    datetime.strptime(text, _TIME_FORMAT)
+    return text
+
+
 _Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+_Time = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"),
+    AfterValidator(_is_a_time),
+]
 
 
 class GateSaid(Section):
@@ -82,7 +99,8 @@ class Entry(Section):
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(canonical(self.model_dump())).hexdigest()
+        # Without defaults: a field that a later version adds leaves the hashes of old entries.
+        return hashlib.sha256(canonical(self.model_dump(exclude_defaults=True))).hexdigest()
 
 
 class Record:
@@ -98,22 +116,33 @@ class Record:
             yield read(path)
 
     def files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.json"))
+        """Those of entries, in the order of their numbers; strangers are left out."""
+        return [self._folder / name for name in sorted(self._names(), key=_number)]
 
     def file(self, number: int) -> Path:
         return self._folder / f"{number:06}.json"
 
     @property
     def last(self) -> Entry | None:
-        files = self.files()
-        return read(files[-1]) if files else None
+        name = max(self._names(), key=_number, default=None)
+        return read(self._folder / name) if name else None
+
+    def _names(self) -> list[str]:
+        """Listed alone: a long record costs an append no more than this."""
+        try:
+            with os.scandir(self._folder) as found:
+                return [each.name for each in found if FILE_NAME.fullmatch(each.name)]
+        except FileNotFoundError:
+            return []
 
     def next(self, after: Entry | None, **said: object) -> Entry:
         """The entry that would follow `after`; nothing is written."""
+        now = datetime.now(UTC).strftime(_TIME_FORMAT)
         return Entry.model_validate(
             {
                 "number": after.number + 1 if after else 1,
-                "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                # Clocks of two machines differ; times of a record do not go backwards.
+                "at": max(now, after.at) if after else now,
                 "target": self.stack,
                 "previous": after.hash if after else None,
                 **said,
@@ -138,11 +167,46 @@ def text_of(entry: Entry) -> str:
 
 
 def read(path: Path) -> Entry:
+    """Raises PromotionError, which names the file and says in one line what is wrong."""
     name = f"{RECORD}/{path.parent.name}/{path.name}"
     try:
-        return Entry.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        raise PromotionError(f"{name}: is no entry of a record: {error}") from None
+        content = path.read_bytes()
+        entry = Entry.model_validate_json(content)
+        json.loads(content, object_pairs_hook=_each_key_once)
+    except ValidationError as error:
+        raise PromotionError(f"{name}: is no entry of a record: {_reasons(error)}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PromotionError(f"{name}: is no entry of a record: {why}") from None
+    return entry
+
+
+def _number(name: str) -> int:
+    return int(name.partition(".")[0])
+
+
+def _reasons(error: ValidationError) -> str:
+    return "; ".join(
+        one_line(f"{'.'.join(map(str, each['loc'])) or '(file)'}: {each['msg']}")
+        for each in error.errors()
+    )
+
+
+def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Else people and programs might each read another of the two values."""
+    if len(found := dict(pairs)) == len(pairs):
+        return found
+    keys = [key for key, _ in pairs]
+    twice = next(key for key in keys if keys.count(key) > 1)
+    raise ValueError(f"{twice}: stands there twice")
+
+
+def recorded_stacks(root: Path) -> list[str]:
+    """Those that have a record, in alphabetical order."""
+    folder = root / RECORD
+    return (
+        sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+    )
 
 
 def open_entry(record: Record) -> Entry | None:

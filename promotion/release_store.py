@@ -13,6 +13,7 @@ from promotion.release import SHOWN_DIGITS, Release
 from stacks.released import Released
 
 _FEWEST_DIGITS = 4
+_ALL_DIGITS = 64
 
 
 class ReleaseStore:
@@ -41,7 +42,11 @@ class ReleaseStore:
                 f"release {digits}: allowed: at least {_FEWEST_DIGITS} of the first hex digits of"
                 " its id (`moe release list`)"
             )
-        found = sorted(self._folder.glob(f"{digits}*.json"))
+        if len(digits) == _ALL_DIGITS:
+            path = self._folder / f"{digits}.json"
+            found = [path] if path.exists() else []
+        else:
+            found = sorted(self._folder.glob(f"{digits}*.json"))
         if len(found) == 1:
             return self._read(found[0])
         if found:
