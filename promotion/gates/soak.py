@@ -1,0 +1,109 @@
+"""The source has run as it is for long enough: nothing has changed it since."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from promotion.gate import GateResult, could_not_check, failed, not_demanded, passed
+from promotion.pulumi_stack import Update
+
+_GATE = "soak"
+_SUCCEEDED = "succeeded"
+_DESTROY = "destroy"
+_IMPORT = "import"
+_PREVIEW = "preview"
+
+
+def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetime) -> GateResult:
+    """`updates` are those of the source, the newest first; `now` has a time zone."""
+    if soak_hours == 0:
+        return not_demanded(_GATE, "no soak is demanded (promotion.soak_hours is 0)")
+    ran = _ran(updates)
+    if not ran:
+        return failed(
+            _GATE,
+            f"{stack} has never been brought up; {soak_hours:g} h are demanded",
+            remedy=f"bring it up with the release: pulumi up --stack {stack}",
+        )
+    newest = ran[0]
+    if newest.result != _SUCCEEDED:
+        return failed(
+            _GATE,
+            f"the newest {_named(newest)} of {stack} is {newest.result};"
+            f" {soak_hours:g} h after one that succeeded are demanded",
+            remedy=f"bring {stack} up again, and let it soak",
+        )
+    disturbing = _disturbing(ran)
+    if _is_destroyed(disturbing):
+        return failed(
+            _GATE,
+            f"{stack} was destroyed by {_named(disturbing)}; {soak_hours:g} h are demanded",
+            remedy=f"bring it up with the release: pulumi up --stack {stack}",
+        )
+    since = soaked_since(updates)
+    if since is None:
+        return could_not_check(
+            _GATE,
+            f"{stack} has no end of {_named(newest)} on record",
+            remedy=f"bring {stack} up again, and let it soak",
+        )
+    if since > now:
+        return could_not_check(
+            _GATE,
+            f"{stack} was last changed at {since:%Y-%m-%d %H:%M:%S %Z}, which is after"
+            f" {now:%Y-%m-%d %H:%M:%S %Z}, the time of this machine",
+            remedy="set the clock of the machine that is wrong",
+        )
+    soaked, demanded = now - since, timedelta(hours=soak_hours)
+    seen = f"{stack} has soaked {_hours(soaked)} since {since:%Y-%m-%d %H:%M %Z}"
+    if soaked >= demanded:
+        return passed(_GATE, f"{seen}; {soak_hours:g} h are demanded")
+    return failed(
+        _GATE,
+        f"{seen}; {soak_hours:g} h are demanded, {_hours(demanded - soaked)} are left",
+        remedy=f"wait until {since + demanded:%Y-%m-%d %H:%M %Z}",
+    )
+
+
+def soaked_since(updates: Sequence[Update]) -> datetime | None:
+    """When a stack was last changed; None where it does not run as its last update left it.
+
+    That is with no update, after a destroy, and where the newest has failed or still runs. A
+    failure before one that succeeded counts as a change: what it left half done was there.
+    """
+    ran = _ran(updates)
+    if not ran or ran[0].result != _SUCCEEDED:
+        return None
+    disturbing = _disturbing(ran)
+    if _is_destroyed(disturbing):
+        return None
+    # Of one that was killed nobody knows the end: the next one saw what it left.
+    since = reversed(ran[: ran.index(disturbing) + 1])
+    return next((update.ended for update in since if update.ended is not None), None)
+
+
+def _ran(updates: Sequence[Update]) -> list[Update]:
+    return [update for update in updates if update.kind != _PREVIEW]
+
+
+def _disturbing(ran: Sequence[Update]) -> Update:
+    """The newest that may have changed something; else the oldest that is on record."""
+    found = (update for update in ran if _may_have_changed(update))
+    return next(found, ran[-1])
+
+
+def _may_have_changed(update: Update) -> bool:
+    # An import replaces what is on record, and is counted by no operation.
+    return update.changed_anything or update.result != _SUCCEEDED or update.kind == _IMPORT
+
+
+def _is_destroyed(disturbing: Update) -> bool:
+    return disturbing.kind == _DESTROY and disturbing.result == _SUCCEEDED
+
+
+def _named(update: Update) -> str:
+    return f"{update.kind} {update.version} of {update.started:%Y-%m-%d %H:%M %Z}"
+
+
+def _hours(time: timedelta) -> str:
+    """Cut, not rounded: 23.99 of 24 hours are not 24."""
+    return f"{int(time.total_seconds() / 360) / 10:.1f} h"
