@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gate.stacks.check import Asked, check
-from promotion import stack_file
+from gate.stacks.engine import Run
+from promotion import bill, stack_file
 from promotion.difference import KeyChange, difference
-from promotion.gate import GateResult, could_not_check, with_waivers
-from promotion.gates import of_check
+from promotion.gate import GateResult, could_not_check, not_demanded, with_waivers
+from promotion.gates import cost, of_check, order, protected, record, soak
 from promotion.plan import plan_digest
 from promotion.planning import PlanningEngine
 from promotion.program import Program, program_of
@@ -22,11 +23,13 @@ from promotion.pulumi_stack import PulumiStack, State, Update
 from promotion.record import Record, open_entry
 from promotion.release import as_rows
 from promotion.release_store import ReleaseStore
+from promotion.verify import problems
 from stacks import reading
 from stacks.released import Released
 from stacks.settings import Settings
 
-_NEEDS_PROGRAM = (*of_check.GATES, "protected", "cost")
+_OF_A_PROMOTION = (order.GATE, soak.GATE)
+_OF_A_PREVIEW = (*of_check.GATES, protected.GATE, cost.GATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Side:
-    """A stack as it is: by its file, and by Pulumi's state; None where it was never deployed."""
+    """A stack as it is: by its file, and by Pulumi's state; None where nothing of it is deployed."""
 
     name: str
     settings: Settings
@@ -64,7 +67,8 @@ class Side:
         pulumi = repository.pulumi(name)
         state = pulumi.state()
         updates = pulumi.updates() if state else ()
-        return cls(name, settings, pulumi, state, updates)
+        deployed = state if state and not state.is_empty else None
+        return cls(name, settings, pulumi, deployed, updates)
 
     @property
     def released(self) -> Released | None:
@@ -88,7 +92,7 @@ def judged(
 
     Raises SettingsError, and PromotionError where Pulumi cannot be asked.
     """
-    record = repository.record(move.target)
+    entries = repository.record(move.target)
     repository.tell(f"{move.target}: state and history")
     target = Side.of(move.target, repository)
     path = reading.stack_file(move.target, repository.root / "stacks")
@@ -99,7 +103,7 @@ def judged(
         results = [program.gate]
         if not of_program_alone:
             results += _of_sides(move, repository, target)
-        of_program, plan = _of_program(move, repository, program)
+        of_program, plan = _of_program(move, repository, target, program)
         promotion = target.settings.promotion
         waivers = promotion.waivers if promotion else ()
         results = with_waivers([*results, *of_program], waivers, datetime.now(UTC).date())
@@ -111,8 +115,8 @@ def judged(
             results,
             after,
             plan,
-            record.last,
-            open_entry(record),
+            entries.last,
+            open_entry(entries),
         )
         yield Judged(proposal, program, target.pulumi)
 
@@ -123,19 +127,50 @@ def _differs(move: Move, runs: Released | None) -> Sequence[KeyChange]:
 
 
 def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[GateResult]:
-    yield from ()
+    """Gates on what both stacks are and have been."""
+    releases, promotion = repository.releases, target.settings.promotion
+    yield record.judge(problems(repository.root, move.target, target.updates, releases))
+    if move.source is None or promotion is None:
+        yield from (not_demanded(gate, "not asked of a rollback") for gate in _OF_A_PROMOTION)
+        return
+    repository.tell(f"{move.source}: state and history")
+    source = Side.of(move.source, repository)
+    yield order.judge(
+        source.name,
+        target.name,
+        promotion,
+        source.settings.promotion,
+        list(repository.record(source.name)),
+        move.release,
+    )
+    yield soak.judge(source.name, source.updates, promotion.soak_hours, datetime.now(UTC))
 
 
 def _of_program(
-    move: Move, repository: Repository, program: Program
+    move: Move, repository: Repository, target: Side, program: Program
 ) -> tuple[list[GateResult], str | None]:
-    """What the preview shows, and the digest of its plan."""
+    """Gates on what a preview of the target shows, and the digest of its plan."""
     if program.gate.refuses:
         reason, remedy = "the release's program is not here", program.gate.remedy
-        return [could_not_check(gate, reason, remedy=remedy) for gate in _NEEDS_PROGRAM], None
-    pulumi = PulumiStack.of(move.target, repository.root).in_folder(program.folder)
-    engine = PlanningEngine(pulumi, program.plan)
+        return [could_not_check(gate, reason, remedy=remedy) for gate in _OF_A_PREVIEW], None
+    engine = PlanningEngine(target.pulumi.in_folder(program.folder), program.plan)
     asked = Asked(program.folder, engine, promtool=repository.promtool, tell=repository.tell)
     section = check(move.target, asked)
-    plan = plan_digest(program.plan) if program.plan.exists() else None
-    return [*of_check.judge(section)], plan
+    results = of_check.judge(section)
+    if not program.plan.exists() or engine.run is None:
+        reason, remedy = "the preview has no plan", "mend the preview first"
+        missing = (protected.GATE, cost.GATE)
+        return [*results, *(could_not_check(g, reason, remedy=remedy) for g in missing)], None
+    results.append(protected.judge(section.changes))
+    results.append(_of_cost(target, engine.run))
+    return results, plan_digest(program.plan)
+
+
+def _of_cost(target: Side, preview: Run) -> GateResult:
+    promotion, budget = target.settings.promotion, target.settings.budget
+    return cost.judge(
+        bill.of_resources(target.state.resources) if target.state else None,
+        bill.after_preview(preview.events),
+        promotion.max_cost_increase_usd_per_hour if promotion else 0.0,
+        budget.usd_per_hour if budget else None,
+    )

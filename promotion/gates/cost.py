@@ -11,7 +11,7 @@ from catalog import cost, prices
 from promotion.bill import Bill
 from promotion.gate import GateResult, could_not_check, failed, passed
 
-_GATE = "cost"
+GATE = "cost"
 _LIMIT = "promotion.max_cost_increase_usd_per_hour"
 _ROUNDING_USD = 1e-6
 """Sums of the same prices in another order differ by less."""
@@ -27,7 +27,7 @@ def judge(
     unknown = [*_new_without_price(before, after), *after.unread]
     if unknown:
         return could_not_check(
-            _GATE,
+            GATE,
             f"what {len(unknown)} parts of the target would cost is not known;"
             f" {_allowed(before, limit_usd_per_hour, budget_usd_per_hour)}",
             *unknown,
@@ -37,9 +37,9 @@ def judge(
     allowed = _allowed(before, limit_usd_per_hour, budget_usd_per_hour)
     details = [*_differences(before, after), *_not_counted(before)]
     if is_within:
-        return passed(_GATE, f"{evidence}; {allowed}", *details)
+        return passed(GATE, f"{evidence}; {allowed}", *details)
     return failed(
-        _GATE,
+        GATE,
         f"{evidence}; {allowed}",
         *details,
         remedy="take fewer or smaller nodes, or have the owner of the stack raise "

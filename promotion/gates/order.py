@@ -8,7 +8,7 @@ from promotion.record import Entry
 from promotion.release import SHOWN_DIGITS, Release
 from stacks.settings.promotion import Promotion
 
-_GATE = "order"
+GATE = "order"
 
 
 def judge(
@@ -24,19 +24,19 @@ def judge(
         return _no_source(source, target, target_promotion)
     if target_promotion.source != source:
         return failed(
-            _GATE,
+            GATE,
             f"releases come to {target} from {target_promotion.source}, not from {source}",
             remedy=f"moe promote {target_promotion.source} {target}",
         )
     if source == target:
         return failed(
-            _GATE,
+            GATE,
             f"promotion.source of {target} names {target} itself",
             remedy="name the stack before it, or leave the key out where it is the first",
         )
     before = source_promotion.source if source_promotion else None
     if before is None:
-        return passed(_GATE, f"{target} follows {source}, which is the first stack")
+        return passed(GATE, f"{target} follows {source}, which is the first stack")
     return _came_by_the_record(source, target, before, source_record, release)
 
 
@@ -46,7 +46,7 @@ def _no_source(source: str, target: str, promotion: Promotion | None) -> GateRes
     else:
         seen = f"promotion.source of {target} is not set: as the first stack it takes no release"
     return failed(
-        _GATE,
+        GATE,
         seen,
         "what is to be in its config:",
         f"  {PROJECT}:promotion:",
@@ -61,7 +61,7 @@ def _came_by_the_record(
     if record and record[-1].stage == "begun":
         begun = record[-1]
         return failed(
-            _GATE,
+            GATE,
             f"a {begun.kind} of {_short(begun.release)} to {source} has begun at {begun.at} and"
             " has not ended",
             remedy=f"run it again until it ends (`moe history {source}`)",
@@ -70,7 +70,7 @@ def _came_by_the_record(
     if applied is None or applied.release != release.id:
         seen = f"{_short(applied.release)} of {applied.at}" if applied else "none"
         return failed(
-            _GATE,
+            GATE,
             f"the release that the record of {source} has last is {seen}, not {release.short_id}:"
             f" it did not come by {before}",
             remedy=f"moe promote {before} {source} --release {release.short_id}",
@@ -86,7 +86,7 @@ def _came_by_the_record(
         for entry in later
         if entry.stage == "failed"
     ]
-    return passed(_GATE, evidence, *details)
+    return passed(GATE, evidence, *details)
 
 
 def _short(release: str) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from gate.report import Change
 from promotion.gate import GateResult, failed, passed
 
-_GATE = "protected"
+GATE = "protected"
 
 PROTECTED: Mapping[str, str] = MappingProxyType(
     {
@@ -39,11 +39,11 @@ def judge(changes: Sequence[Change]) -> GateResult:
     lost = [change for change in changes if _is_lost(change)]
     if not lost:
         return passed(
-            _GATE,
+            GATE,
             f"of {len(changes)} changes none replaces or deletes what is protected",
         )
     return failed(
-        _GATE,
+        GATE,
         f"{len(lost)} of {len(changes)} changes would replace or delete what is protected",
         *(_line(change) for change in lost),
         remedy="take the change out of the release; where it is meant, plan it as work of its own:"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from promotion.gate import GateResult, could_not_check, failed, not_demanded, passed
 from promotion.pulumi_stack import Update
 
-_GATE = "soak"
+GATE = "soak"
 _SUCCEEDED = "succeeded"
 _DESTROY = "destroy"
 _IMPORT = "import"
@@ -16,18 +16,18 @@ _PREVIEW = "preview"
 def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetime) -> GateResult:
     """`updates` are those of the source, the newest first; `now` has a time zone."""
     if soak_hours == 0:
-        return not_demanded(_GATE, "no soak is demanded (promotion.soak_hours is 0)")
+        return not_demanded(GATE, "no soak is demanded (promotion.soak_hours is 0)")
     ran = _ran(updates)
     if not ran:
         return failed(
-            _GATE,
+            GATE,
             f"{stack} has never been brought up; {soak_hours:g} h are demanded",
             remedy=f"bring it up with the release: pulumi up --stack {stack}",
         )
     newest = ran[0]
     if newest.result != _SUCCEEDED:
         return failed(
-            _GATE,
+            GATE,
             f"the newest {_named(newest)} of {stack} is {newest.result};"
             f" {soak_hours:g} h after one that succeeded are demanded",
             remedy=f"bring {stack} up again, and let it soak",
@@ -35,20 +35,20 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
     disturbing = _disturbing(ran)
     if _is_destroyed(disturbing):
         return failed(
-            _GATE,
+            GATE,
             f"{stack} was destroyed by {_named(disturbing)}; {soak_hours:g} h are demanded",
             remedy=f"bring it up with the release: pulumi up --stack {stack}",
         )
     since = soaked_since(updates)
     if since is None:
         return could_not_check(
-            _GATE,
+            GATE,
             f"{stack} has no end of {_named(newest)} on record",
             remedy=f"bring {stack} up again, and let it soak",
         )
     if since > now:
         return could_not_check(
-            _GATE,
+            GATE,
             f"{stack} was last changed at {since:%Y-%m-%d %H:%M:%S %Z}, which is after"
             f" {now:%Y-%m-%d %H:%M:%S %Z}, the time of this machine",
             remedy="set the clock of the machine that is wrong",
@@ -56,9 +56,9 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
     soaked, demanded = now - since, timedelta(hours=soak_hours)
     seen = f"{stack} has soaked {_hours(soaked)} since {since:%Y-%m-%d %H:%M %Z}"
     if soaked >= demanded:
-        return passed(_GATE, f"{seen}; {soak_hours:g} h are demanded")
+        return passed(GATE, f"{seen}; {soak_hours:g} h are demanded")
     return failed(
-        _GATE,
+        GATE,
         f"{seen}; {soak_hours:g} h are demanded, {_hours(demanded - soaked)} are left",
         remedy=f"wait until {since + demanded:%Y-%m-%d %H:%M %Z}",
     )
