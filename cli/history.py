@@ -19,6 +19,7 @@ class _ShowsByDefault(TyperGroup):
 
 
 app = typer.Typer(
+    add_completion=False,
     cls=_ShowsByDefault,
     help="Who moved what to a stack, when, and on which evidence."
     " `moe history [STACK]` is short for `moe history show [STACK]`.",

@@ -1,23 +1,51 @@
-"""`moe`: assembly of the commands."""
+"""`moe`: assembly of the commands. The module of one is imported when it is asked for."""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from cli import (
-    check,
-    exit_codes,
-    history,
-    model,
-    plan,
-    preflight,
-    promote,
-    release,
-    rollback,
-    sandbox,
-    up,
-)
+from cli import exit_codes
+
+COMMANDS = {
+    "sandbox": "cli.sandbox",
+    "plan": "cli.plan",
+    "model": "cli.model",
+    "preflight": "cli.preflight",
+    "check": "cli.check",
+    "release": "cli.release",
+    "promote": "cli.promote",
+    "up": "cli.up",
+    "rollback": "cli.rollback",
+    "history": "cli.history",
+}
+"""Name and module, whose `app` it is, in the order of the help."""
+
+
+class _OnDemand(TyperGroup):
+    """All of them together import some thousand modules, and most commands need few."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        # Names alone, for a hint at what was mistyped.
+        self.commands = {name: TyperCommand(name) for name in COMMANDS}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        command = get_command(import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="moe",
+    cls=_OnDemand,
     help="Serve Mixture-of-Experts models on EKS nodes of eight A100s.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,
@@ -25,16 +53,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(sandbox.app, name="sandbox")
-app.add_typer(model.app, name="model")
-app.add_typer(check.app, name="check")
-app.add_typer(release.app, name="release")
-app.command(epilog=promote.EPILOG)(promote.promote)
-app.command(epilog=up.EPILOG)(up.up)
-app.command(epilog=rollback.EPILOG)(rollback.rollback)
-app.add_typer(history.app, name="history")
-app.command(epilog=preflight.EPILOG)(preflight.preflight)
-app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
+
+
+@app.callback()
+def _moe() -> None:
+    """Typer wants one command or a callback where it sees none."""
+
 
 # A mistyped option would exit with 2, which here means that a gate refused. The class is
 # typer's UsageError, which it does not export.

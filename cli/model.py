@@ -20,6 +20,7 @@ from cli.answer import CommandError, answering, print_json
 from cli.sheet import Sheet, show_sheet
 
 app = typer.Typer(
+    add_completion=False,
     help="The models that a stack file may name.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,

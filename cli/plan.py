@@ -392,3 +392,7 @@ def _progress() -> Iterator[Progress]:
     reporter = reporter_for(sys.stderr)
     with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
         yield reporter.progress
+
+
+app = typer.Typer(add_completion=False)
+app.command(epilog=EPILOG)(plan_command)

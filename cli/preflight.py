@@ -119,3 +119,7 @@ def _notes(costs: Mapping[str, Cost]) -> Iterator[str]:
     if last.without:
         yield f"{NO_PRICE}, so not counted: {'; '.join(last.without)}"
     yield f"not counted: {NOT_COUNTED}"
+
+
+app = typer.Typer(add_completion=False)
+app.command(epilog=EPILOG)(preflight)

@@ -78,3 +78,7 @@ def _run_by(source: str, here: Repository) -> Release:
             f"stack {source} runs what no release names: moe release create --stack {source}"
         )
     return found
+
+
+app = typer.Typer(add_completion=False)
+app.command(epilog=EPILOG)(promote)

@@ -16,6 +16,7 @@ from promotion.release import SHOWN_DIGITS, Release, release_rows
 from promotion.release_store import ReleaseStore
 
 app = typer.Typer(
+    add_completion=False,
     help="Name what a stack runs, so that it can move to another one.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,

@@ -50,3 +50,7 @@ def rollback(
             found = release_to_go_back_to(stack, to, here)
             move = Move("rollback", None, stack, found, author.current(PACKAGE_ROOT), why)
             run_move(move, here, how, yes=yes, as_json=as_json)
+
+
+app = typer.Typer(add_completion=False)
+app.command(epilog=EPILOG)(rollback)

@@ -29,6 +29,7 @@ from sandbox.summary import Summary, summarize
 from stacks import reading
 
 app = typer.Typer(
+    add_completion=False,
     help="Run everything on this machine, with no account.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,

@@ -33,3 +33,7 @@ def up(
             print_json(document(proposal, done))
         else:
             show_done(proposal, done)
+
+
+app = typer.Typer(add_completion=False)
+app.command(epilog=EPILOG)(up)

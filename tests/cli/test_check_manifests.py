@@ -121,7 +121,7 @@ class TestWaivers:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("- policy: x\n", "0.resource: Field required"),
+            ("- policy: x\n", "0.reason: Field required"),
             ("a: [", "waivers.yaml:1: not YAML"),
             ("text", "waivers.yaml: the file: "),
             ("- {policy: a, policy: b}\n", "key 'policy' twice"),
