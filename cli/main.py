@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    approve,
     check,
     exit_codes,
     model,
@@ -30,6 +31,7 @@ app.add_typer(check.app, name="check")
 app.add_typer(release.app, name="release")
 app.command(epilog=promote.EPILOG)(promote.promote)
 app.command(epilog=up.EPILOG)(up.up)
+app.command(epilog=approve.EPILOG)(approve.approve)
 app.command(epilog=rollback.EPILOG)(rollback.rollback)
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
 app.command("plan", epilog=plan.EPILOG)(plan.plan_command)

@@ -1,7 +1,6 @@
 """Approvals with real keys and the real ssh-keygen: what counts, and each reason why not."""
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from durable.places import PACKAGE_ROOT
 from promotion import approvals
 from promotion.approvals import Approval, Subject, Verdict, statement, subject, weigh
 from promotion.errors import PromotionError
@@ -32,6 +30,7 @@ from tests.promotion.people import (
     public,
     ssh_keygen,
 )
+from tests.promotion.terminal import talk
 
 REAL = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -396,31 +395,11 @@ def test_a_passphrase_is_asked_for_on_the_terminal(team: Team, tmp_path: Path) -
     key = new_key(tmp_path / "locked", passphrase="open sesame")
     team.allow(f"{ANN} {public(key)}")
     said = statement(PROMOTION, NOW).content.decode()
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ["PYTHONPATH"] = str(PACKAGE_ROOT)
-        command = [sys.executable, "-c", _SIGN_ALONE, str(team.root), said, ANN, str(key)]
-        os.execv(sys.executable, command)  # noqa: S606
-    shown = _until(terminal, b"passphrase")
-    os.write(terminal, b"open sesame\n")
-    shown += _until(terminal, None)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, shown
-    assert b"open sesame" not in shown
+    command = [sys.executable, "-c", _SIGN_ALONE, team.root, said, ANN, key]
+    code, shown = talk(command, {"passphrase": "open sesame"})
+    assert code == 0, shown
+    assert "open sesame" not in shown
     assert weighed(team, ANN).counts
-
-
-def _until(terminal: int, words: bytes | None) -> bytes:
-    """What the terminal shows, up to `words` or its end."""
-    shown = b""
-    while words is None or words not in shown:
-        try:
-            more = os.read(terminal, 1024)
-        except OSError:  # Linux says so where the other side has gone
-            break
-        if not more:
-            break
-        shown += more
-    return shown
 
 
 def test_the_private_half_may_stay_with_an_agent(
