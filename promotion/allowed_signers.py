@@ -15,7 +15,7 @@ from pathlib import Path
 from promotion.errors import PromotionError
 from promotion.places import ALLOWED_SIGNERS
 
-_FIELD = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+')
+_FIELD = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^ \t\r"])+')
 _KEY_TYPE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+")
 _AUTHORITY = re.compile(r"(^|,)cert-authority(,|$)", re.IGNORECASE)
 
@@ -75,7 +75,7 @@ class AllowedSigners:
 
 def _signers(text: str) -> Iterator[Signer]:
     """Of the lines that are well-formed; ssh-keygen passes over the others as well."""
-    for line in text.splitlines():
+    for line in text.split("\n"):  # Python knows more ends of a line than ssh-keygen
         principals, *rest = _FIELD.findall(line) or ["#"]
         if principals.startswith("#"):
             continue

@@ -53,6 +53,8 @@ def test_lines_that_give_a_key(team: Team, line: str) -> None:
         '{name} namespaces="git",cert-authority {key}',
         "!{name},a* {key}",
         "# {name} {key}",
+        "# comment\x0c{name} {key}",
+        "# comment\u2028{name} {key}",
         "{name}",
         "{name} ssh-ed25519",
         "{name} ssh-ed25519 %%%%",
