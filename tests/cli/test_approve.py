@@ -14,7 +14,6 @@ from typer.testing import CliRunner, Result
 from cli import approve, exit_codes
 from cli.main import app
 from durable.places import PACKAGE_ROOT
-from promotion.places import APPROVALS
 from promotion.release import Release
 from promotion.release_store import ReleaseStore
 from stacks import reading
@@ -105,10 +104,6 @@ def said(*arguments: str | Path) -> dict[str, Any]:
     return document
 
 
-def signed(team: Team) -> list[Path]:
-    return [path for path in (team.root / APPROVALS).rglob("*") if path.is_file()]
-
-
 def flat(result: Result) -> str:
     return " ".join(result.stderr.split())
 
@@ -129,7 +124,7 @@ def test_it_shows_what_is_signed_and_which_files_to_commit(team: Team, release: 
     assert f"Approvals: 1 of 2 signed: {ANN}; not counted: {CAT} (own change)" in lines
     file = f"releases/approvals/prod/{release.id}/{ANN}.json"
     assert lines[-1] == f"Now commit both files: git add {file} {file}.sig"
-    assert {str(path.relative_to(team.root)) for path in signed(team)} == {file, f"{file}.sig"}
+    assert {str(path.relative_to(team.root)) for path in team.approvals()} == {file, f"{file}.sig"}
 
 
 def test_json(team: Team, release: Release) -> None:
@@ -142,7 +137,7 @@ def test_json(team: Team, release: Release) -> None:
     ]
     assert document["gate"]["outcome"] == "fail"
     assert fingerprint(key) in document["gate"]["details"][1]
-    assert [team.root / each for each in document["files"]] == sorted(signed(team))
+    assert [team.root / each for each in document["files"]] == sorted(team.approvals())
 
 
 def test_the_usual_key_is_taken_and_the_approver_named_as_the_settings_spell_it(
@@ -159,11 +154,11 @@ def test_the_usual_key_is_taken_and_the_approver_named_as_the_settings_spell_it(
 def test_the_same_again_is_nothing_to_do(team: Team, release: Release) -> None:
     words = ("prod", "--release", release.short_id, "--key", team.keys[ANN])
     run(*words)
-    before = {path: path.read_bytes() for path in signed(team)}
+    before = {path: path.read_bytes() for path in team.approvals()}
     result = run(*words)
     assert result.exit_code == exit_codes.NOTHING_TO_DO
     assert f"{ANN} has approved this already: signed at " in flat(result)
-    assert {path: path.read_bytes() for path in signed(team)} == before
+    assert {path: path.read_bytes() for path in team.approvals()} == before
 
 
 def test_after_a_promotion_it_is_signed_again(team: Team, release: Release) -> None:
@@ -179,7 +174,7 @@ def test_who_wrote_the_release_signs_nothing(team: Team, release: Release) -> No
     result = run("prod", "--release", release.short_id, "--as", CAT, "--key", team.keys[CAT])
     assert result.exit_code == exit_codes.REFUSED
     assert f"{CAT} wrote this release: the approval would not count" in flat(result)
-    assert not signed(team)
+    assert not team.approvals()
 
 
 def test_another_source(team: Team, release: Release) -> None:
@@ -195,7 +190,7 @@ def test_who_is_no_approver(team: Team, release: Release, name: str) -> None:
     key = team.keys[ANN]
     document = said("prod", "--release", release.short_id, f"--as={name}", "--key", key)
     assert document["error"].startswith(f"{name!r} is no approver of prod; allowed by --as: {ANN},")
-    assert not signed(team)
+    assert not team.approvals()
 
 
 def test_a_hostile_approver_in_the_settings(team: Team, release: Release) -> None:
@@ -203,7 +198,7 @@ def test_a_hostile_approver_in_the_settings(team: Team, release: Release) -> Non
     result = run("prod", "--release", release.short_id, "--as", "../x", "--key", team.keys[ANN])
     assert result.exit_code == exit_codes.ERROR
     assert 'moe-serving:promotion.approvers.2: "../x" is not allowed' in flat(result)
-    assert not signed(team)
+    assert not team.approvals()
 
 
 @pytest.mark.parametrize("stack", ["..", "../prod", "nowhere"])
@@ -227,7 +222,7 @@ def test_a_stack_that_demands_none(team: Team, release: Release) -> None:
 def test_a_key_of_somebody_else(team: Team, release: Release) -> None:
     document = said("prod", "--release", release.short_id, "--key", team.keys[BOB])
     assert f"the key {fingerprint(team.keys[BOB])} is none that" in document["error"]
-    assert not signed(team)
+    assert not team.approvals()
 
 
 def test_without_a_key(team: Team, release: Release) -> None:
@@ -260,4 +255,4 @@ def test_on_a_terminal_it_asks_once_all_is_shown(
     found, shown = talk(command, {question: answer})
     assert found == code, shown
     assert shown.index("What would change in stacks/Pulumi.prod.yaml") < shown.index(question)
-    assert bool(signed(team)) is (answer == "y")
+    assert bool(team.approvals()) is (answer == "y")

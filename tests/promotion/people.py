@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from promotion.approvals import Files, Subject, sign, statement
-from promotion.places import ALLOWED_SIGNERS
+from promotion.places import ALLOWED_SIGNERS, APPROVALS
 from promotion.record import Entry, Record
 
 NOW = datetime(2026, 11, 28, 12, 0, 5, tzinfo=UTC)
@@ -57,15 +57,17 @@ class Team:
         """`name` may sign by the key of `of`, else by their own."""
         return f"{name} {options} {public(self.keys[of or name])}"
 
-    def sign(
-        self, what: Subject, name: str, root: Path | None = None, key: Path | None = None
-    ) -> Files:
-        return sign(root or self.root, statement(what, NOW), name, key or self.keys[name])
+    def approvals(self) -> list[Path]:
+        """Files of all approvals, signatures among them."""
+        return [path for path in (self.root / APPROVALS).rglob("*") if path.is_file()]
+
+    def sign(self, what: Subject, name: str, key: Path | None = None) -> Files:
+        return sign(self.root, statement(what, NOW), name, key or self.keys[name])
 
     def forge(self, what: Subject, name: str, by: Path, namespace: str = "moe-promotion") -> None:
         """As somebody without our command would: both files, and nothing is asked."""
         content = statement(what, NOW).content
-        folder = self.root / "releases" / "approvals" / what.target / what.release
+        folder = self.root / APPROVALS / what.target / what.release
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_bytes(content)
         (folder / f"{name}.json.sig").unlink(missing_ok=True)

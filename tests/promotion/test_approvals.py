@@ -1,8 +1,6 @@
 """Approvals with real keys and the real ssh-keygen: what counts, and each reason why not."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,7 +28,6 @@ from tests.promotion.people import (
     public,
     ssh_keygen,
 )
-from tests.promotion.terminal import talk
 
 REAL = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -45,10 +42,6 @@ def weighed(team: Team, name: str, *authors: str, of: Subject = PROMOTION) -> Ap
 
 def other(**values: str) -> Subject:
     return Subject.model_validate({**PROMOTION.model_dump(), **values})
-
-
-def written(team: Team) -> list[Path]:
-    return [path for path in (team.root / APPROVALS).rglob("*") if path.is_file()]
 
 
 def test_who_signs_counts(team: Team) -> None:
@@ -288,7 +281,7 @@ def test_each_key_counts_once_and_none_of_an_author(
     team: Team, lines: set[tuple[str, str]], by: dict[str, str], authors: set[str]
 ) -> None:
     """`lines` are who may sign by whose key, `by` who signs by whose."""
-    for path in written(team):
+    for path in team.approvals():
         path.unlink()
     team.allow(*(team.line(name, of=owner) for name, owner in sorted(lines)))
     for name, owner in by.items():
@@ -352,73 +345,6 @@ def test_hostile_stacks(stack: str) -> None:
     for key in ("target", "source"):
         with pytest.raises(ValidationError):
             other(**{key: stack})
-
-
-def test_signing_with_a_key_that_is_not_the_approvers_leaves_nothing(team: Team) -> None:
-    with pytest.raises(PromotionError) as caught:
-        team.sign(PROMOTION, ANN, key=team.keys[BOB])
-    assert f"the key {fingerprint(team.keys[BOB])} is none that" in str(caught.value)
-    assert not written(team)
-
-
-def test_a_wrong_key_spoils_no_approval_that_is_there(team: Team) -> None:
-    team.sign(PROMOTION, ANN)
-    with pytest.raises(PromotionError):
-        team.sign(PROMOTION, ANN, key=team.keys[BOB])
-    assert weighed(team, ANN).counts
-
-
-def test_an_unknown_approver_is_told_which_line_is_missing(team: Team) -> None:
-    with pytest.raises(PromotionError, match='add a line `eve namespaces="moe-promotion" <public'):
-        team.sign(PROMOTION, "eve", key=team.keys[BOB])
-    assert not written(team)
-
-
-def test_a_key_that_cannot_be_used(team: Team, tmp_path: Path) -> None:
-    key = new_key(tmp_path / "locked", passphrase="secret")
-    team.allow(f"{ANN} {public(key)}")
-    with pytest.raises(PromotionError, match="locked: could not sign: .*incorrect passphrase"):
-        team.sign(PROMOTION, ANN, key=key)
-    assert not written(team)
-
-
-_SIGN_ALONE = """
-import sys
-from pathlib import Path
-from promotion.approvals import sign, Statement
-root, said, name, key = sys.argv[1:]
-print(sign(Path(root), Statement.model_validate_json(said), name, Path(key)))
-"""
-
-
-def test_a_passphrase_is_asked_for_on_the_terminal(team: Team, tmp_path: Path) -> None:
-    key = new_key(tmp_path / "locked", passphrase="open sesame")
-    team.allow(f"{ANN} {public(key)}")
-    said = statement(PROMOTION, NOW).content.decode()
-    command = [sys.executable, "-c", _SIGN_ALONE, team.root, said, ANN, key]
-    code, shown = talk(command, {"passphrase": "open sesame"})
-    assert code == 0, shown
-    assert "open sesame" not in shown
-    assert weighed(team, ANN).counts
-
-
-def test_the_private_half_may_stay_with_an_agent(
-    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    socket = tmp_path / "agent"
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE)  # noqa: S607
-    try:
-        assert agent.stdout is not None
-        agent.stdout.readline()
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
-        subprocess.run(["ssh-add", "-q", team.keys[ANN]], check=True)  # noqa: S607
-        alone = tmp_path / "alone.pub"
-        alone.write_text(public(team.keys[ANN]) + "\n")
-        team.sign(PROMOTION, ANN, key=alone)
-        assert weighed(team, ANN).counts
-    finally:
-        agent.terminate()
-        agent.wait()
 
 
 def test_without_ssh_keygen(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
