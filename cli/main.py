@@ -16,6 +16,7 @@ COMMANDS = {
     "preflight": "cli.preflight",
     "check": "cli.check",
     "release": "cli.release",
+    "approve": "cli.approve",
     "promote": "cli.promote",
     "up": "cli.up",
     "rollback": "cli.rollback",

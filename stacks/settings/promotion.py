@@ -5,10 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from catalog.section import Section
-from catalog.waivers import Exemption, Words
+from catalog.waivers import Exemption
 from stacks.settings.section import refused
 
 StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
+
+# Files are called so, and ssh-keygen is asked for it: no path, no option, no pattern-list.
+APPROVER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}$"
+"""What a name of an approver is made of."""
+ApproverName = Annotated[str, StringConstraints(pattern=APPROVER_PATTERN)]
 WaivableGate = Literal[
     "order", "soak", "source drift", "target drift", "alert rules", "cost", "alerts quiet"
 ]
@@ -31,8 +36,9 @@ class Promotion(Section):
     approvals: Annotated[int, Field(ge=0)] = 0
     """How many approvers must have signed; the author of the release or of the promotion does not
     count."""
-    approvers: tuple[Words, ...] = ()
-    """Who may approve: names as releases/allowed_signers has them."""
+    approvers: tuple[ApproverName, ...] = ()
+    """Who may approve: names as releases/allowed_signers has them, best the mail addresses that git
+    has, as authors are known by those."""
     max_cost_increase_usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Largest rise of the stack's cost by the hour at its first number of nodes, in US dollars."""
     prometheus_url: (
