@@ -101,7 +101,7 @@ def _is_destroyed(disturbing: Update) -> bool:
 
 
 def _named(update: Update) -> str:
-    return f"{update.kind} {update.version} of {update.started:%Y-%m-%d %H:%M %Z}"
+    return f"{update.kind} of {update.started:%Y-%m-%d %H:%M %Z}"
 
 
 def _hours(time: timedelta) -> str:

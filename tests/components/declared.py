@@ -40,8 +40,10 @@ _COMPUTED: dict[str, dict[str, Any]] = {
         "certificateAuthority": {"data": "Y2E="},
         "endpoint": "https://eks",
     },
+    "kubernetes:core/v1:PersistentVolume": {"metadata": {"name": "weights"}},
+    "kubernetes:core/v1:PersistentVolumeClaim": {"metadata": {"name": "weights"}},
 }
-"""What AWS would add and the program reads on."""
+"""What AWS and Kubernetes would add and the program reads on."""
 
 
 class _Mocks(pulumi.runtime.Mocks):
@@ -62,11 +64,16 @@ class _Mocks(pulumi.runtime.Mocks):
         return dict(args.args), None
 
 
-def declared(model_server: Mapping[str, object]) -> list[Declared]:
-    """With these settings of the model server changed; in no fixed order."""
+def declared(
+    model_server: Mapping[str, object], model_weights: Mapping[str, object] | None = None
+) -> list[Declared]:
+    """With these settings of the model server changed, and the weights elsewhere if they are given;
+    in no fixed order."""
     mocks = _Mocks()
     config = YAML(typ="safe").load(PACKAGE_ROOT / "stacks" / "Pulumi.local.yaml")["config"]
     config["moe-serving:model_server"] |= model_server
+    if model_weights is not None:
+        config["moe-serving:model_weights"] = dict(model_weights)
     pulumi.runtime.set_mocks(mocks, project="moe-serving", stack="local", preview=False)
     pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
     program = str(PACKAGE_ROOT / "__main__.py")

@@ -90,7 +90,7 @@ def test_a_destroyed_stack_does_not_soak() -> None:
     assert soaked_since(updates) is None
     judged = judge("dev", updates, 24, NOW)
     assert judged.outcome is Outcome.FAILED
-    assert "was destroyed by destroy 1" in judged.evidence
+    assert "was destroyed by destroy of 2026-11-26" in judged.evidence
 
 
 def test_no_update_at_all_fails() -> None:
