@@ -11,7 +11,9 @@ import typer
 from cli import exit_codes
 from cli.interrupts import ended_by_any_signal
 from durable.locks import LockHeldError
+from gate.stacks.git import GitError
 from sandbox.control_plane.kube_api import KubeApiError
+from sandbox.environment_file import ForeignFileError
 from sandbox.event_log import Violation
 from sandbox.lifecycle import StartError
 from sandbox.stack import PolicyRefusedError, StackError
@@ -41,6 +43,8 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
     except (
         BuildError,
         CommandError,
+        ForeignFileError,
+        GitError,
         GoMissingError,
         KubeApiError,
         LockHeldError,
