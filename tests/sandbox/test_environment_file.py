@@ -2,7 +2,6 @@
 
 import os
 import stat
-from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,8 @@ TEXT = st.text(
 
 def sandbox_of(stack: str, checkout: Path) -> Sandbox:
     paths = StackSandboxes(checkout).paths(stack)
-    nothing = checkout / "tools" / "bin" / "tool"
-    tools = Tools(*[nothing] * len([each for each in fields(Tools) if each.default is MISSING]))
+    each = checkout / "tools" / "bin" / "tool"
+    tools = Tools(each, each, each, each, each, each, each, each, each, each, each, each)
     return Sandbox(paths, tools, new_endpoints(paths), ())
 
 
