@@ -14,6 +14,7 @@ from durable.locks import LockHeldError
 from gate.stacks.git import GitError
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from sandbox.control_plane.kube_api import KubeApiError
+from sandbox.environment_file import ForeignFileError
 from sandbox.event_log import Violation
 from sandbox.lifecycle import StartError
 from sandbox.stack import PolicyRefusedError, StackError
@@ -47,6 +48,7 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
     except (
         BuildError,
         CommandError,
+        ForeignFileError,
         GitError,
         GoMissingError,
         KubeApiError,

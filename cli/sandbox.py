@@ -1,7 +1,7 @@
 """`moe sandbox`: the whole program on this machine, with no cloud account."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli import exit_codes, sandbox_scene
+from cli import exit_codes, sandbox_scene, sandbox_stacks
 from cli.answer import CommandError, answering, print_json, say_error
 from cli.sandbox_scene import monitoring_of, show_monitoring
 from cli.sandbox_view import save_picture, show_next, show_processes, show_summary
@@ -25,8 +25,10 @@ from sandbox.monitoring.present import Monitoring
 from sandbox.paths import default_paths
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.stack import LOCAL, Stack
+from sandbox.stack_sandboxes import StackStatus
 from sandbox.summary import Summary, summarize
 from stacks import reading
+from stacks.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -38,11 +40,26 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
-@app.command(epilog="Example: .venv/bin/moe sandbox up --json | jq .models")
+@app.command(
+    epilog="Example: .venv/bin/moe sandbox up --json | jq .models\n\n"
+    "Example: .venv/bin/moe sandbox up --stack dev --stack staging --stack prod"
+)
 def up(
+    stack: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"A stack to bring up; may be given again. Default: {LOCAL}. Each other one gets a"
+            " sandbox of its own, all of them one backend, and stacks/STACK.env, by which every"
+            " command finds it.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     prometheus: Annotated[
-        bool, typer.Option("--prometheus", help="Run Prometheus too, for `moe sandbox scene`.")
+        bool,
+        typer.Option(
+            "--prometheus", help=f"Run Prometheus for {LOCAL} too, for `moe sandbox scene`."
+        ),
     ] = False,
     speed: Annotated[
         int | None,
@@ -51,26 +68,34 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Start the sandbox and bring stack `local` up in it, with the policies mandatory."""
-    with answering(as_json, _stack_document(Summary(), 0)):
-        settings = reading.from_file(LOCAL)
-        with _reporter() as reporter, _alone("up"), lifecycle.noted_as_unfinished():
-            scaled = settings.model_server.autoscaling is not None
-            sandbox = lifecycle.start(
-                reporter, keda=scaled, prometheus_speed=speed or (1 if prometheus else None)
+    """Start the sandbox and bring a stack up in it, with the policies mandatory."""
+    stacks = list(dict.fromkeys(stack or [LOCAL]))
+    documents = {name: _stack_document(Summary(), 0) for name in stacks}
+    # A failure tells also of the stacks that are up by then.
+    empty = {"error": None, "problems": [], "stacks": documents} if stack else documents[LOCAL]
+    with answering(as_json, empty):
+        if (prometheus or speed) and LOCAL not in stacks:
+            raise CommandError(
+                f"--prometheus and --speed are for stack {LOCAL}, which is not asked"
             )
-            write_charts(sandbox.paths.charts, sandbox.tools)
-            reporter.step("pulumi up --stack local --policy-pack policies")
-            stack = _stack(sandbox, as_json)
-            stack.up()
-            summary = summarize(KubeApi(sandbox.paths.admin_kubeconfig), settings)
-            count = stack.resource_count()
+        settings = sandbox_stacks.checked(stacks)
+        speed = speed or (1 if prometheus else None)
+        found: dict[str, tuple[Summary, int]] = {}
+        with _reporter() as reporter, _alone("up"):
+            for name in stacks:
+                if name == LOCAL:
+                    found[name] = _up_local(settings[name], reporter, speed, as_json)
+                else:
+                    found[name] = sandbox_stacks.up_one(name, settings[name], reporter, as_json)
+                documents[name].update(_stack_document(*found[name]))
         if as_json:
-            print_json(_stack_document(summary, count))
-        else:
+            print_json(empty)
+        elif stacks == [LOCAL]:
             console = _console()
-            show_summary(console, summary, count)
+            show_summary(console, *found[LOCAL])
             show_next(console)
+        else:
+            sandbox_stacks.show_up(_console(), found)
 
 
 @app.command(epilog="Example: .venv/bin/moe sandbox status --picture status.svg")
@@ -82,18 +107,21 @@ def status(
 ) -> None:
     """Show what runs, and what stands in for what AWS would do."""
     found = lifecycle.status()
+    others = sandbox_stacks.sandboxes().status()
     kept = kept_by_stand_in()
-    with answering(as_json, _status_document(found, kept, Summary(), 0, None)):
-        if found.endpoints is None:
+    with answering(as_json, _status_document(found, others, kept, Summary(), 0, None)):
+        if found.endpoints is None and not others:
             if as_json:
-                print_json(_status_document(found, kept, Summary(), 0, None))
+                print_json(_status_document(found, others, kept, Summary(), 0, None))
             else:
                 typer.echo("no sandbox here; `make up` starts one")
             raise typer.Exit(exit_codes.NOTHING_TO_DO)
         console = _console()
         if not as_json:
             # First: a stack file with an error must not hide what runs.
-            show_processes(console, found, kept)
+            sandbox_stacks.show_status(console, others)
+            if found.endpoints is not None:
+                show_processes(console, found, kept)
         summary, count, monitoring = Summary(), 0, None
         sandbox = lifecycle.attach()
         if sandbox is not None:
@@ -103,17 +131,17 @@ def status(
             if picture is not None:
                 save_picture(picture, summary, count)
         if as_json:
-            print_json(_status_document(found, kept, summary, count, monitoring))
+            print_json(_status_document(found, others, kept, summary, count, monitoring))
         else:
             if sandbox is not None:
                 show_summary(console, summary, count)
             if monitoring is not None:
                 show_monitoring(console, monitoring)
-            if found.trouble is None:
+            if found.endpoints is not None and found.trouble is None:
                 show_next(console)
-            else:
-                say_error(found.trouble)
-        if found.trouble is not None:
+            if trouble := _trouble(found, others):
+                say_error(trouble)
+        if _trouble(found, others) is not None:
             raise typer.Exit(exit_codes.ERROR)
 
 
@@ -124,15 +152,18 @@ def down(
         bool, typer.Option("--keep", help="Only stop the processes; `up` goes on from there.")
     ] = False,
 ) -> None:
-    """Stop the sandbox and remove all that it kept."""
-    document: dict[str, Any] = {"error": None, "problems": [], "stopped": []}
+    """Stop the sandbox, those of other stacks too, and remove all that they kept."""
+    document: dict[str, Any] = {"error": None, "problems": [], "stopped": [], "stacks": {}}
     with answering(as_json, document), _reporter() as reporter, _alone("down"):
-        existed = default_paths().state.exists()
+        others = sandbox_stacks.sandboxes()
+        existed = default_paths().state.exists() or others.exist
+        of_stacks = others.down(purge=not keep, reporter=reporter)
         ended = lifecycle.stop(purge=not keep, reporter=reporter)
         if as_json:
-            print_json({**document, "stopped": ended})
+            print_json({**document, "stopped": ended, "stacks": of_stacks})
         elif existed:
-            typer.echo(f"stopped {len(ended)} processes{'' if keep else '; nothing is left'}")
+            count = len(ended) + sum(map(len, of_stacks.values()))
+            typer.echo(f"stopped {count} processes{'' if keep else '; nothing is left'}")
         else:
             typer.echo("no sandbox here")
         if not existed:
@@ -140,12 +171,17 @@ def down(
 
 
 @app.command(epilog='Example: eval "$(.venv/bin/moe sandbox env)" && pulumi preview --stack local')
-def env(as_json: Json = False) -> None:
+def env(
+    stack: Annotated[str, typer.Option(help="The stack whose sandbox it is.")] = LOCAL,
+    as_json: Json = False,
+) -> None:
     """Print what a shell needs so that `pulumi` and `kubectl` work on the sandbox."""
     with answering(as_json, {}):
-        sandbox = lifecycle.attach()
+        sandbox = sandbox_stacks.running(stack)
         if sandbox is None:
-            raise CommandError("the sandbox does not run; `make up` starts it")
+            start = "make up" if stack == LOCAL else f"moe sandbox up --stack {stack}"
+            of = "" if stack == LOCAL else f" of stack {stack}"
+            raise CommandError(f"the sandbox{of} does not run; `{start}` starts it")
         if as_json:
             print_json(sandbox.settings())
         else:
@@ -153,6 +189,20 @@ def env(as_json: Json = False) -> None:
 
 
 app.command(epilog=sandbox_scene.EPILOG)(sandbox_scene.scene)
+
+
+def _up_local(
+    settings: Settings, reporter: Reporter, speed: int | None, as_json: bool
+) -> tuple[Summary, int]:
+    with lifecycle.noted_as_unfinished():
+        scaled = settings.model_server.autoscaling is not None
+        sandbox = lifecycle.start(reporter, keda=scaled, prometheus_speed=speed)
+        write_charts(sandbox.paths.charts, sandbox.tools)
+        reporter.step(f"pulumi up --stack {LOCAL} --policy-pack policies")
+        stack = _stack(sandbox, as_json)
+        stack.up()
+        summary = summarize(KubeApi(sandbox.paths.admin_kubeconfig), settings)
+        return summary, stack.resource_count()
 
 
 def _stack(sandbox: Sandbox, as_json: bool) -> Stack:
@@ -182,8 +232,14 @@ def _stack_document(summary: Summary, resources: int) -> dict[str, Any]:
     return {"error": None, "problems": [], **asdict(summary), "resources": resources}
 
 
+def _trouble(found: SandboxStatus, others: Sequence[StackStatus]) -> str | None:
+    said = [each for each in (found.trouble, sandbox_stacks.trouble(others)) if each]
+    return "\n".join(said) or None
+
+
 def _status_document(
     found: SandboxStatus,
+    others: Sequence[StackStatus],
     kept: list[str],
     summary: Summary,
     resources: int,
@@ -191,10 +247,11 @@ def _status_document(
 ) -> dict[str, Any]:
     return {
         **_stack_document(summary, resources),
-        "error": found.trouble,
+        "error": _trouble(found, others),
         "running": found.running,
         "finished": found.finished,
         "processes": [{**asdict(p), "alive": p.alive} for p in found.processes],
+        "stacks": sandbox_stacks.status_document(others),
         "kept_by_stand_in": kept,
         "prometheus": None if monitoring is None else asdict(monitoring),
     }

@@ -9,6 +9,7 @@ from rich.console import Console
 from cli.answer import CommandError
 from cli.sheet import Sheet, show_sheet
 from sandbox.lifecycle import SandboxStatus
+from sandbox.stack import LOCAL
 from sandbox.summary import ServedModel, Summary
 
 NEXT = (
@@ -20,7 +21,7 @@ NEXT = (
 )
 
 
-def show_summary(console: Console, summary: Summary, resources: int) -> None:
+def show_summary(console: Console, summary: Summary, resources: int, stack: str = LOCAL) -> None:
     """What runs, as the cluster tells it."""
     for sheet in (
         _nodes(summary),
@@ -29,13 +30,17 @@ def show_summary(console: Console, summary: Summary, resources: int) -> None:
         _rules(summary),
     ):
         show_sheet(console, sheet)
-    console.print(f"{resources} resources in stack local")
+    console.print(f"{resources} resources in stack {stack}")
 
 
 def show_next(console: Console) -> None:
-    """What to type next."""
+    """What to type next, where stack `local` is up."""
+    show_commands(console, NEXT)
+
+
+def show_commands(console: Console, commands: Sequence[tuple[str, str]]) -> None:
     console.print("Next:")
-    for command, purpose in NEXT:
+    for command, purpose in commands:
         console.print(f"  [cyan]{command}[/]  # {purpose}", soft_wrap=True)
 
 

@@ -22,8 +22,8 @@ LANGUAGE_HOST = "pulumi-language-python"
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 
 # Whatever of these the user has set could lead a request to a real account.
-_REMOVED_PREFIXES = ("AWS_",)
-_REMOVED = (
+REMOVED_PREFIXES = ("AWS_",)
+REMOVED = (
     "PULUMI_ACCESS_TOKEN",
     "PULUMI_CONFIG_PASSPHRASE",
     "PULUMI_DEBUG_PROVIDERS",
@@ -110,6 +110,9 @@ def own_settings(
         # in place: a kill at that moment leaves it empty and the stack unreadable.
         "PULUMI_BACKEND_URL": f"file://{paths.backend}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file),
+        # Else a stack file without a salt gets a new one in each copy of the program, and a plan
+        # that one copy saved cannot be read in the next.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
@@ -132,7 +135,7 @@ def own_settings(
 
 
 def _is_removed(name: str) -> bool:
-    return name in _REMOVED or name.startswith(_REMOVED_PREFIXES)
+    return name in REMOVED or name.startswith(REMOVED_PREFIXES)
 
 
 def _with_first(path: str, folders: tuple[Path, ...]) -> str:

@@ -9,9 +9,13 @@ from durable.places import PACKAGE_ROOT, cache_root, checkout_key
 
 @dataclass(frozen=True)
 class SandboxPaths:
-    """The layout of one sandbox. `root` is the checkout; everything lies in `root/.sandbox`."""
+    """The layout of one sandbox. `root` is the checkout; everything lies in `root/.sandbox`.
+
+    But `shared_backend`, where given, is the one that several sandboxes have in common.
+    """
 
     root: Path
+    shared_backend: Path | None = None
 
     @property
     def state(self) -> Path:
@@ -60,7 +64,7 @@ class SandboxPaths:
 
     @property
     def backend(self) -> Path:
-        return self.state / "backend"
+        return self.shared_backend or self.state / "backend"
 
     @property
     def charts(self) -> Path:

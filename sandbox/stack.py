@@ -53,16 +53,26 @@ class Stack:
         Raises PolicyRefusedError, StackBusyError, StackError, and KeyboardInterrupt
         once `pulumi` has ended what it had begun.
         """
-        self._ready()
+        self.prepare()
         self._forget_pending()
         self._follow_moved_control_plane()
         self._run("up", "--yes", "--skip-preview", "--policy-pack", str(self.project / "policies"))
+
+    def salt(self) -> str | None:
+        """The salt of the passphrase that the state's secrets are encrypted with."""
+        provider = self._state().get("deployment", {}).get("secrets_providers", {})
+        salt: str | None = provider.get("state", {}).get("salt")
+        return salt
 
     def resource_count(self) -> int:
         """Resources in the state as Pulumi counts them: the stack itself and providers too."""
         return len(self._resources())
 
-    def _ready(self) -> None:
+    def prepare(self) -> None:
+        """Have the stack in the backend, rid of the locks of the dead.
+
+        Raises StackBusyError and StackError.
+        """
         locks = self.sandbox.paths.backend / ".pulumi" / "locks" / "organization" / PROJECT
         if holder := release_dead_locks(locks / self.name):
             raise StackBusyError(f"stack {self.name} is being changed by {holder}; wait for it")

@@ -1,7 +1,8 @@
 """What Pulumi needs to reach one stack, besides the shell's environment.
 
 Stacks live in accounts of their own, and a promotion looks at two of them. `stacks/<stack>.env`,
-which is not committed, has what differs, such as `AWS_PROFILE=prod`.
+which is not committed, has what differs, such as `AWS_PROFILE=prod`. A name alone, with no `=`,
+takes a variable of the shell away.
 """
 
 import os
@@ -20,4 +21,4 @@ def environment_file(stack: str, folder: Path | None = None) -> Path:
 def environment_of(stack: str, folder: Path | None = None) -> Mapping[str, str]:
     """The shell's variables, and over them those of the stack's file where there is one."""
     own = dotenv_values(environment_file(stack, folder), interpolate=False)
-    return {**os.environ, **{name: value or "" for name, value in own.items()}}
+    return {name: value for name, value in {**os.environ, **own}.items() if value is not None}

@@ -5,15 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import pytest
 
 from promotion.record import Record, applied, open_entry
-from promotion.verify import problems
 from promotion.release_store import ReleaseStore
+from promotion.verify import problems
 from sandbox.lifecycle import start, stop
 from sandbox.paths import SandboxPaths
 from sandbox.reporter import SilentReporter
