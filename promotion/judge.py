@@ -11,10 +11,12 @@ from pathlib import Path
 
 from gate.stacks.check import Asked, check
 from gate.stacks.engine import Run
-from promotion import bill, stack_file
+from promotion import author, bill, stack_file
+from promotion.approvals import subject
 from promotion.difference import KeyChange, difference
 from promotion.gate import GateResult, could_not_check, not_demanded, with_waivers
-from promotion.gates import cost, of_check, order, protected, record, soak
+from promotion.gates import alerts_quiet, approvals, cost, of_check, order, protected, record, soak
+from promotion.gates import source as runs_release
 from promotion.plan import plan_digest
 from promotion.planning import PlanningEngine
 from promotion.program import Program, program_of
@@ -27,8 +29,15 @@ from promotion.verify import problems
 from stacks import reading
 from stacks.released import Released
 from stacks.settings import Settings
+from stacks.settings.promotion import Promotion
 
-_OF_A_PROMOTION = (order.GATE, soak.GATE)
+_OF_A_PROMOTION = (
+    order.GATE,
+    runs_release.GATE,
+    soak.GATE,
+    alerts_quiet.GATE,
+    approvals.GATE,
+)
 _OF_A_PREVIEW = (*of_check.GATES, protected.GATE, cost.GATE)
 
 
@@ -53,7 +62,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Side:
-    """A stack as it is: by its file, and by Pulumi's state; None where nothing of it is deployed."""
+    """A stack by its file, and by Pulumi's state: None where nothing of it is deployed."""
 
     name: str
     settings: Settings
@@ -128,9 +137,9 @@ def _differs(move: Move, runs: Released | None) -> Sequence[KeyChange]:
 
 def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[GateResult]:
     """Gates on what both stacks are and have been."""
-    releases, promotion = repository.releases, target.settings.promotion
+    releases = repository.releases
     yield record.judge(problems(repository.root, move.target, target.updates, releases))
-    if move.source is None or promotion is None:
+    if move.source is None:
         yield from (not_demanded(gate, "not asked of a rollback") for gate in _OF_A_PROMOTION)
         return
     repository.tell(f"{move.source}: state and history")
@@ -138,12 +147,29 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
     yield order.judge(
         source.name,
         target.name,
-        promotion,
+        target.settings.promotion,
         source.settings.promotion,
         list(repository.record(source.name)),
         move.release,
     )
-    yield soak.judge(source.name, source.updates, promotion.soak_hours, datetime.now(UTC))
+    promotion, now = target.settings.promotion or Promotion(), datetime.now(UTC)
+    yield runs_release.judge(source.name, source.state, source.updates, move.release)
+    yield soak.judge(source.name, source.updates, promotion.soak_hours, now)
+    yield alerts_quiet.judge(
+        source.name,
+        source.settings.promotion.prometheus_url if source.settings.promotion else None,
+        alerts_quiet.groups_of(source.settings),
+        soak.soaked_since(source.updates),
+        now,
+        source.pulumi.environment,
+    )
+    written_by = author.of_commit(repository.root, move.release.git_commit)
+    yield approvals.judge(
+        repository.root,
+        subject(move.release.id, source.name, repository.record(target.name)),
+        promotion,
+        frozenset(each.mail for each in (move.by, written_by) if each),
+    )
 
 
 def _of_program(

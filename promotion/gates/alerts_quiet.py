@@ -15,7 +15,7 @@ from promotion.gate import GateResult, could_not_check, failed, not_demanded, pa
 from promotion.prometheus import Prometheus, PrometheusError
 from stacks.settings import Settings
 
-_GATE = "alerts quiet"
+GATE = "alerts quiet"
 _SEVERITIES = ("critical", "warning")
 _SETTLES_S = 300
 """After an `up`: the operator loads its rules, and new targets are scraped for the first time."""
@@ -68,11 +68,11 @@ def judge(
     """
     if prometheus_url is None:
         return not_demanded(
-            _GATE, f"promotion.prometheus_url of {stack} is not set: nobody is asked"
+            GATE, f"promotion.prometheus_url of {stack} is not set: nobody is asked"
         )
     if since is None or since > now:
         return could_not_check(
-            _GATE,
+            GATE,
             f"since when {stack} soaks is not known",
             remedy="see the gate on the soak",
         )
@@ -84,7 +84,7 @@ def judge(
         fired = list(_fired(prometheus, interval_s, window))
     except (PrometheusError, _Unheard) as error:
         return could_not_check(
-            _GATE,
+            GATE,
             str(error),
             *getattr(error, "details", ()),
             remedy=f"correct promotion.prometheus_url of {stack}, or look at the alerts yourself"
@@ -92,9 +92,9 @@ def judge(
         )
     asked = f"of {len(interval_s)} alerts of {stack}"
     if not fired:
-        return passed(_GATE, f"{asked} none fired from {window}", *notes)
+        return passed(GATE, f"{asked} none fired from {window}", *notes)
     return failed(
-        _GATE,
+        GATE,
         f"{asked} {len({alert for alert, _ in fired})} fired from {window}",
         *(line for _, line in fired),
         remedy="find the cause by the alert's runbook (docs/runbooks/), and let the stack soak",

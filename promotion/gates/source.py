@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from promotion.difference import KeyChange, difference
 from promotion.gate import GateResult, could_not_check, failed, passed
 from promotion.pulumi_stack import State, Update
-from promotion.release import Release, as_flat
+from promotion.release import Release, as_rows
 from promotion.runs import ALWAYS_THERE, named, parts
 from stacks.released import Released
 
-_GATE = "source"
+GATE = "source"
 _OPERATIONS = frozenset({"update", "destroy", "refresh"})
 _NOTHING = "nothing"
 
@@ -30,7 +30,7 @@ def judge(
         said = state.released
     except ValidationError as error:
         return could_not_check(
-            _GATE,
+            GATE,
             f"output `release` of {stack} cannot be read",
             *(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()),
             remedy=f"bring it up with the program of the release: pulumi up --stack {stack}",
@@ -40,7 +40,7 @@ def judge(
         return _failed(stack, f"{stack} does not run exactly {release.short_id}", *problems)
     checked = len({part.key for part in parts(state.resources, release.contents.model)})
     return passed(
-        _GATE,
+        GATE,
         f"{stack} runs {release.short_id}: by its output, and by what {checked} kinds of its"
         " resources say",
     )
@@ -48,7 +48,7 @@ def judge(
 
 def _failed(stack: str, evidence: str, *details: str) -> GateResult:
     remedy = f"bring the release up there in full (pulumi up --stack {stack}), or promote what runs"
-    return failed(_GATE, evidence, *details, remedy=remedy)
+    return failed(GATE, evidence, *details, remedy=remedy)
 
 
 def _unfinished(state: State, updates: Sequence[Update]) -> Iterator[str]:
@@ -73,8 +73,7 @@ def _said(said: Released | None, release: Release) -> Iterator[str]:
         yield "its program has no output `release`"
         return
     # Which commit was checked out is not in a state; the digest of the program is.
-    runs = as_flat(Release(contents=said, git_commit=release.git_commit))
-    for change in difference(as_flat(release), runs):
+    for change in difference(as_rows(release.contents), as_rows(said)):
         yield _line(change, "its output")
 
 
