@@ -75,7 +75,7 @@ def _made() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 made = _named(module, node.func)
-                if inspect.isclass(made) and hasattr(made, "_internal_init"):
+                if isinstance(made, type) and hasattr(made, "_internal_init"):
                     yield _token(made)
 
 
