@@ -26,6 +26,8 @@ _MOST_TOLD = 5
 # reach, and answers what was recorded; with PULUMI_K8S_DELETE_UNREACHABLE, that nothing is there.
 # The engine then ends well, and neither answer says anything of the cluster.
 _UNREACHABLE = "configured Kubernetes cluster is unreachable"
+_OF_UNREACHABLE = "due to unreachable cluster"
+_OF_EACH = "Preview failed: "
 
 
 class DriftOutcome(StrEnum):
@@ -102,13 +104,19 @@ def found_by(run: Run, stack: str) -> Drift:
 
     Only one that came to its end and in which nothing failed says that there is no drift.
     """
-    blind = [text for text in events.warnings(run.events) if text.startswith(_UNREACHABLE)]
-    if run.exit_code != 0 or blind or events.errors(run.events):
-        return _error(stack, _told(events.errors(run.events) or blind) or _last_lines(run))
+    unreachable = [text for text in events.warnings(run.events) if text.startswith(_UNREACHABLE)]
+    errors = events.errors(run.events)
+    if run.exit_code != 0 or unreachable or errors:
+        # A warning says why; the error of each resource behind it only how to forget them all.
+        told = [each for each in errors if not (unreachable and _OF_UNREACHABLE in each)]
+        reasons = [each.removeprefix(_OF_EACH) for each in (*unreachable, *told)]
+        return _error(stack, _listed(reasons, "\n") or _last_lines(run))
     if not events.has_ended(run.events):
         return _error(stack, f"the refresh did not come to its end: {_last_lines(run)}")
     steps = list(events.results(run.events))
     changes = [_resource(step) for step in steps if step["op"] not in _AS_RECORDED]
+    # The engine tells them as providers answer.
+    changes.sort(key=lambda change: change.urn)
     return Drift(
         stack,
         DriftOutcome.DRIFTED if changes else DriftOutcome.NONE,
@@ -143,10 +151,11 @@ def _properties(step: Mapping[str, Any]) -> Iterator[PropertyDrift]:
     # that Pulumi only reads, nothing at all.
     where = "outputs" if old.get("external") else "inputs"
     before, after = old.get(where) or {}, new.get(where) or {}
-    for name in step.get("diffs") or sorted({*before, *after}):
+    named = step.get("diffs") or ()
+    for name in named or sorted({*before, *after}):
         recorded = without_secrets(before.get(name, ABSENT))
         now = without_secrets(after.get(name, ABSENT))
-        if recorded != now or recorded == SECRET:
+        if name in named or recorded != now:
             yield _property(name, _kind(recorded, now), recorded, now)
 
 
@@ -181,10 +190,6 @@ def _unfinished(state: State) -> str:
 
 def _error(stack: str, reason: str) -> Drift:
     return Drift(stack, DriftOutcome.ERROR, reason=reason)
-
-
-def _told(texts: Sequence[str]) -> str:
-    return _listed(texts, "; ")
 
 
 def _listed(texts: Sequence[str], separator: str) -> str:
