@@ -12,6 +12,7 @@ from catalog.policy_pack import pack_version
 from cli import check_output, exit_codes
 from cli.answer import CommandError, answering
 from cli.check_output import Outlet
+from cli.stack_names import known
 from durable.places import PACKAGE_ROOT
 from gate.formats import Format, json_document
 from gate.policy_config import PolicyConfig, PolicyConfigError, read
@@ -82,7 +83,7 @@ def stacks(
         if live and base is not None:
             raise CommandError("--live compares with the stack's own state; leave out --base")
         outlet = Outlet.of(as_json, form, output, github_summary)
-        names = reading.stack_names() if every else _known(stack or [])
+        names = reading.stack_names() if every else known(stack or [])
         try:
             config = _policy_config(policy_config)
             with _reporter() as reporter, _engine(live, reporter) as engine:
@@ -110,14 +111,6 @@ def _given(context: typer.Context) -> str:
         if source is not None and source.name == "COMMANDLINE":
             return parameter.opts[0]
     return ""
-
-
-def _known(names: list[str]) -> list[str]:
-    """Each once; raises SettingsError for one that has no file."""
-    for name in names:
-        if name not in reading.stack_names():
-            reading.from_file(name)
-    return list(dict.fromkeys(names))
 
 
 def _policy_config(path: Path | None) -> PolicyConfig:

@@ -21,6 +21,8 @@ COMMANDS = {
     "up": "cli.up",
     "rollback": "cli.rollback",
     "history": "cli.history",
+    "drift": "cli.drift",
+    "status": "cli.status",
 }
 """Name and module, whose `app` it is, in the order of the help."""
 

@@ -34,12 +34,16 @@ def at_fault(events: Iterable[Event]) -> set[str]:
 
 
 def _errors(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
+    for urn, text in _told(events, "error"):
+        if text != _OF_ANY_FAILURE:
+            yield urn, text
+
+
+def _told(events: Iterable[Event], severity: str) -> Iterator[tuple[str, str]]:
     for event in events:
         said = event.get("diagnosticEvent", {})
-        if said.get("severity") == "error":
-            text = plain(said["message"])
-            if text and text != _OF_ANY_FAILURE:
-                yield said.get("urn", ""), text
+        if said.get("severity") == severity and (text := plain(said["message"])):
+            yield said.get("urn", ""), text
 
 
 def judged_by(events: Iterable[Event]) -> set[str]:
@@ -116,6 +120,23 @@ def steps(events: Iterable[Event]) -> Iterator[Mapping[str, Any]]:
     for event in events:
         if "resourcePreEvent" in event:
             yield event["resourcePreEvent"]["metadata"]
+
+
+def results(events: Iterable[Event]) -> Iterator[Mapping[str, Any]]:
+    """The metadata of each step that has ended well; a refresh knows only then what it found."""
+    for event in events:
+        if "resOutputsEvent" in event:
+            yield event["resOutputsEvent"]["metadata"]
+
+
+def warnings(events: Iterable[Event]) -> list[str]:
+    """What the engine or a provider warns of, in its order, each once."""
+    return list(dict.fromkeys(text for _, text in _told(events, "warning")))
+
+
+def has_ended(events: Iterable[Event]) -> bool:
+    """Whether the engine came to its end, well or not; one that was killed says nothing of it."""
+    return any("summaryEvent" in event for event in events)
 
 
 def _item(
