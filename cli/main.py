@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import check, exit_codes, model, plan, preflight, sandbox
+from cli import check, exit_codes, model, plan, preflight, sandbox, status
 
 app = typer.Typer(
     name="moe",
@@ -17,6 +17,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(model.app, name="model")
 app.add_typer(check.app, name="check")
 app.command(epilog=preflight.EPILOG)(preflight.preflight)
+app.command(epilog=status.EPILOG)(status.status)
 app.command("plan", epilog=plan.EPILOG)(plan.plan_command)
 
 # A mistyped option would exit with 2, which here means that a gate refused. The class is
