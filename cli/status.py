@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,8 @@ EPILOG = (
     " 3 no stack has a file."
 )
 _COLUMNS = ("stack", "state", "release", "runs for", "soak", "drift", "waivers", "USD an hour")
+_TABLE_WIDTH = 100
+"""Columns of a terminal in which no word of a usual table is broken."""
 _COLOURS = {
     Standing.READY: "green",
     Standing.SETTLED: "green",
@@ -100,7 +103,10 @@ def _steps() -> Iterator[Callable[[str], None]]:
 
 
 def _show(console: Console, report: Report) -> None:
-    if console.is_terminal:
+    if console.is_terminal and console.width < _TABLE_WIDTH:
+        for each in report.stacks:
+            console.print(_block(each))
+    elif console.is_terminal:
         console.print(_table(report))
     else:
         for each in report.stacks:
@@ -121,9 +127,26 @@ def _table(report: Report) -> Table:
         table.add_column(name, justify="right" if name == _COLUMNS[-1] else "left", overflow="fold")
     for each in report.stacks:
         stack, standing, *others = _cells(each)
-        colour = _COLOURS.get(each.standing, "bold red")
-        table.add_row(Text(stack, "cyan"), Text(standing, colour), *map(Text, others))
+        table.add_row(
+            Text(stack, "cyan"), Text(standing, _colour(each.standing)), *map(Text, others)
+        )
     return table
+
+
+def _block(status: StackStatus) -> Group:
+    """A stack in a narrow terminal: its name and state, and below them what there is to tell."""
+    stack, standing, *others = _cells(status)
+    known = [
+        f"{name}: {value}"
+        for name, value in zip(_COLUMNS[2:], others, strict=True)
+        if value != words.NOTHING
+    ]
+    named = ((stack, "bold cyan"), "  ", (standing, _colour(status.standing)))
+    return Group(Text.assemble(*named), Padding(Text(", ".join(known)), (0, 0, 0, 2)))
+
+
+def _colour(standing: Standing) -> str:
+    return _COLOURS.get(standing, "bold red")
 
 
 def _cells(status: StackStatus) -> tuple[str, ...]:

@@ -180,6 +180,11 @@ class _View:
         changed = [each for each in updates if each.ended is not None and each.changed_anything]
         self.found["since"] = changed[0].ended if changed else None
         self.found["running"] = updates[0] if updates and updates[0].ended is None else None
+        if not changed and self.found["running"] is None:
+            self.problems.append(
+                f"stack {self.name}: no update that Pulumi tells of has changed anything, so nobody"
+                " knows since when it runs this"
+            )
 
     def _look_up(self, state: State, releases: _Releases) -> None:
         contents = _released(self.name, state)

@@ -46,6 +46,7 @@ def of(*stacks: StackStatus) -> Report:
     return Report(NOW, stacks)
 
 
+DAY = usual_day()
 FINE = StackStatus("dev", NOW, runs=Runs.NOTHING)
 DRIFTED = replace(FINE, runs=Runs.RELEASE, drift=DriftSeen(DriftVerdict.FOUND, "1 resource"))
 BROKEN = replace(FINE, problems=("denied",))
@@ -150,6 +151,18 @@ def test_without_pulumi_each_stack_is_told_and_the_reason_once(
     assert result.exit_code == exit_codes.ERROR
     assert result.stdout.count("pulumi is not on PATH") == 1
     assert result.stdout.count("cannot be asked  release: not known") == len(reading.stack_names())
+
+
+def test_a_narrow_terminal_gets_a_block_a_stack_with_no_word_broken() -> None:
+    screen = io.StringIO()
+    status._show(Console(file=screen, force_terminal=True, width=80, color_system=None), DAY)
+    shown = screen.getvalue().splitlines()
+    assert shown[0].split() == ["dev", "soaking"]
+    assert shown[1].startswith("  release: 40cebd24a42b, runs for: 5 h 12 min, soak: 18 h 48 min")
+    notes = next(at for at, line in enumerate(shown) if line.startswith("!"))
+    assert max(map(len, shown[:notes])) <= 80
+    said = " ".join(" ".join(shown).split())
+    assert all(each.standing.value in said for each in DAY.stacks)
 
 
 def test_a_terminal_gets_a_table_with_every_text_as_it_is() -> None:

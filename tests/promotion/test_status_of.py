@@ -116,6 +116,17 @@ def test_it_is_as_old_as_the_last_update_that_changed_anything(repository: Repos
     assert repository.statuses()["dev"].age_hours == 2
 
 
+@pytest.mark.parametrize("history", [[], [update(3, same=40)]])
+def test_an_age_that_nobody_knows_is_a_problem(
+    repository: Repository, history: list[Update]
+) -> None:
+    repository.stack("dev", Answers(running(), history))
+    repository.stack("prod", promotion={"source": "dev"})
+    found = repository.statuses()["dev"]
+    assert (found.standing, found.since, found.soaks) == (Standing.HAS_PROBLEM, None, ())
+    assert "nobody knows since when" in found.problems[0]
+
+
 def test_an_update_that_runs_leaves_no_soak(repository: Repository) -> None:
     repository.stack("dev", Answers(running(), [update(None), update(30)]))
     repository.stack("prod", promotion={"source": "dev", "soak_hours": 24.0})
