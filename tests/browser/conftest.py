@@ -1,6 +1,5 @@
 """The Chromium of this machine, and pages served to it as a team would publish them."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,32 +9,25 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Else it looks up hosts of its maker's at every start.
-_ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
+from tests.browser.chromium import NAMES, chromium_on_path, started
+
 Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = chromium_on_path()
     if found is None:
-        pytest.skip(f"no browser on PATH: none of {', '.join(_NAMES)}; .ci/run installs chromium")
-    return Path(found)
+        pytest.skip(f"no browser on PATH: none of {', '.join(NAMES)}; .ci/run installs chromium")
+    return found
 
 
 @pytest.fixture(scope="session")
 def browser(chromium: Path) -> Iterator[Browser]:
-    """With a profile of its own, which is gone afterwards."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        yield started
-        started.close()
+    with started(chromium) as running:
+        yield running
 
 
 @dataclass

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from promotion.status import Report, StackStatus
+from durable.places import PACKAGE_ROOT
+from promotion.status import Report, StackStatus, Standing
 from promotion.status_page import page, write_page
 from tests.promotion.statuses import HOSTILE, NOW, hostile_day, usual_day
 
+DOC = PACKAGE_ROOT / "docs" / "how-to" / "status-page.md"
 REPORTS = {"usual": usual_day(), "hostile": hostile_day(), "empty": Report(NOW, [])}
 
 
@@ -104,3 +106,8 @@ def test_a_page_of_a_stack_of_which_nothing_is_known(tmp_path: Path) -> None:
     said = "".join(Parsed(page(Report(NOW, [StackStatus("dev", NOW)]))).texts)
     assert "not known" in said
     assert "no price" in said
+
+
+def test_the_docs_explain_every_state() -> None:
+    explained = re.findall(r"^\| `([a-z ]+)` \|", DOC.read_text(), re.MULTILINE)
+    assert explained == [each.value for each in Standing]
