@@ -12,6 +12,8 @@ from tests.browser.conftest import Scheme, Show, Shown
 from tests.promotion.statuses import NOW, hostile_day, usual_day
 
 PHONE, DESKTOP = 360, 1280
+A4_LANDSCAPE = 1040
+"""CSS pixels of 297 mm without the margins."""
 SMALLEST = 320
 """CSS pixels without sideways scrolling: WCAG 2.2, 1.4.10 Reflow."""
 REPORTS = {"usual": usual_day(), "hostile": hostile_day(), "empty": Report(NOW, [])}
@@ -191,8 +193,12 @@ def test_what_needs_a_look_is_open_from_the_start(show: Show) -> None:
     assert is_open == [each.standing.needs_a_look for each in usual_day().stacks]
 
 
-def test_on_paper_everything_is_open(show: Show) -> None:
-    shown = show(page(usual_day()))
+def test_on_paper_everything_is_open_and_the_table_is_one(show: Show) -> None:
+    shown = show(page(usual_day()), width=A4_LANDSCAPE)
     shown.page.emulate_media(media="print")
+    assert not shown.scrolls_sideways
+    assert shown.page.locator("td").first.evaluate("e => getComputedStyle(e).display") == (
+        "table-cell"
+    )
     assert all(each.is_visible() for each in shown.page.get_by_text("c0ffee").all())
     assert not shown.page.get_by_role("link", name="Skip to the stacks").is_visible()
