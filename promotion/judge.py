@@ -14,8 +14,19 @@ from gate.stacks.engine import Run
 from promotion import author, bill, stack_file
 from promotion.approvals import subject
 from promotion.difference import KeyChange, difference
+from promotion.drift import drift_of
 from promotion.gate import GateResult, could_not_check, not_demanded, with_waivers
-from promotion.gates import alerts_quiet, approvals, cost, of_check, order, protected, record, soak
+from promotion.gates import (
+    alerts_quiet,
+    approvals,
+    cost,
+    drift,
+    of_check,
+    order,
+    protected,
+    record,
+    soak,
+)
 from promotion.gates import source as runs_release
 from promotion.plan import plan_digest
 from promotion.planning import PlanningEngine
@@ -32,6 +43,8 @@ from stacks.settings import Settings
 from stacks.settings.promotion import Promotion
 
 _OF_A_PROMOTION = (
+    drift.SOURCE,
+    drift.TARGET,
     order.GATE,
     runs_release.GATE,
     soak.GATE,
@@ -144,6 +157,9 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
         return
     repository.tell(f"{move.source}: state and history")
     source = Side.of(move.source, repository)
+    repository.tell(f"{source.name}, {target.name}: what a refresh would find")
+    yield drift.judge(drift.SOURCE, drift_of(source.pulumi))
+    yield drift.judge(drift.TARGET, drift_of(target.pulumi))
     yield order.judge(
         source.name,
         target.name,

@@ -19,7 +19,7 @@ from promotion.proposal import Proposal
 from promotion.record import Entry, GateSaid
 from stacks.reading import stack_file
 
-_EXCEEDS_PLAN = "violates plan"
+_EXCEEDS_PLAN = ("violates plan", "not allowed by the plan")
 _LAST_LINES = 6
 
 
@@ -70,7 +70,7 @@ def up(entry: Entry, judged: Judged, repository: Repository) -> Entry:
     repository.record(entry.target).append(end)
     if not why:
         return end
-    error = RefusedError if _EXCEEDS_PLAN in why else PromotionError
+    error = RefusedError if any(words in why for words in _EXCEEDS_PLAN) else PromotionError
     raise error(f"{entry.target}: {why}")
 
 
