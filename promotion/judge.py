@@ -32,7 +32,7 @@ from promotion.plan import plan_digest
 from promotion.planning import PlanningEngine
 from promotion.program import Program, program_of
 from promotion.proposal import Move, Proposal
-from promotion.pulumi_stack import PulumiStack, State, Update
+from promotion.pulumi_stack import PulumiStack, State, Update, last_update
 from promotion.record import Record, open_entry
 from promotion.release import as_rows
 from promotion.release_store import ReleaseStore
@@ -43,11 +43,11 @@ from stacks.settings import Settings
 from stacks.settings.promotion import Promotion
 
 _OF_A_PROMOTION = (
-    drift.SOURCE,
-    drift.TARGET,
     order.GATE,
     runs_release.GATE,
     soak.GATE,
+    drift.SOURCE,
+    drift.TARGET,
     alerts_quiet.GATE,
     approvals.GATE,
 )
@@ -137,6 +137,7 @@ def judged(
             results,
             after,
             plan,
+            last_update(target.updates),
             entries.last,
             open_entry(entries),
         )
@@ -157,9 +158,6 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
         return
     repository.tell(f"{move.source}: state and history")
     source = Side.of(move.source, repository)
-    repository.tell(f"{source.name}, {target.name}: what a refresh would find")
-    yield drift.judge(drift.SOURCE, drift_of(source.pulumi))
-    yield drift.judge(drift.TARGET, drift_of(target.pulumi))
     yield order.judge(
         source.name,
         target.name,
@@ -171,6 +169,9 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
     promotion, now = target.settings.promotion or Promotion(), datetime.now(UTC)
     yield runs_release.judge(source.name, source.state, source.updates, move.release)
     yield soak.judge(source.name, source.updates, promotion.soak_hours, now)
+    repository.tell(f"{source.name}, {target.name}: what a refresh would find")
+    yield drift.judge(drift.SOURCE, drift_of(source.pulumi))
+    yield drift.judge(drift.TARGET, drift_of(target.pulumi))
     yield alerts_quiet.judge(
         source.name,
         source.settings.promotion.prometheus_url if source.settings.promotion else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from promotion.author import Author
 from promotion.difference import KeyChange
@@ -30,6 +31,7 @@ class Move:
 class Proposal:
     """`file_after` is the whole stack file with the release in it; `plan` a digest.
 
+    `last_update` is when the newest update of the target began, as it was when this was judged.
     `differs` is what the target runs against what the release has, its program included; `after`
     is the last entry of the target's record, `interrupted` that one where nothing has ended it.
     """
@@ -41,6 +43,7 @@ class Proposal:
     gates: Sequence[GateResult]
     file_after: str
     plan: str | None
+    last_update: datetime | None
     after: Entry | None
     interrupted: Entry | None
 

@@ -65,6 +65,11 @@ class Update:
         return any(count for operation, count in self.changes.items() if operation != "same")
 
 
+def last_update(updates: Sequence[Update]) -> datetime | None:
+    """When the newest of them began: it tells whether there was another since."""
+    return max((update.started for update in updates), default=None)
+
+
 @dataclass(frozen=True)
 class PulumiStack:
     """Stack `name` of the program in `folder`; raises PromotionError where Pulumi cannot answer."""

@@ -16,7 +16,7 @@ from catalog.cost import NOT_COUNTED
 from catalog.project import PROJECT
 from durable.files import replace_file
 from promotion import status_words
-from promotion.release import as_flat
+from promotion.release import release_rows
 from promotion.status import Report, Standing
 
 _HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def page(report: Report) -> str:
             style_digest=_digest(style),
             words=status_words,
             tones={each: _TONES.get(each, "bad") for each in Standing},
-            as_flat=as_flat,
+            release_rows=release_rows,
             prices_of=prices.AS_OF,
             not_counted=NOT_COUNTED,
         )

@@ -16,10 +16,15 @@ from promotion.errors import PromotionError, RefusedError
 from promotion.judge import Judged, Repository
 from promotion.locks import release_dead_lock
 from promotion.proposal import Proposal
+from promotion.pulumi_stack import last_update
 from promotion.record import Entry, GateSaid
 from stacks.reading import stack_file
 
-_EXCEEDS_PLAN = ("violates plan", "not allowed by the plan")
+_CHANGED_SINCE = (
+    "somebody else has changed the stack since it was judged; look at `moe history`, then try again"
+)
+_REFUSALS = (_CHANGED_SINCE, "violates plan", "not allowed by the plan")
+"""The last two are the engine's words where an `up` would exceed its plan."""
 _LAST_LINES = 6
 
 
@@ -61,17 +66,13 @@ def up(entry: Entry, judged: Judged, repository: Repository) -> Entry:
     Raises RefusedError where the plan no longer matches, PromotionError where `pulumi` fails, with
     the end on record in both cases; KeyboardInterrupt leaves the begun entry open.
     """
-    repository.tell(f"{entry.target}: pulumi up by the plan")
-    run = _up(entry, judged)
-    if run.exit_code != 0 and release_dead_lock(run.output, judged.target):
-        run = _up(entry, judged)
-    why = _why_not(run) if run.exit_code else _not_as_released(judged)
+    why = _changed_since(judged) or _apply(entry, judged, repository)
     end = end_entry(entry, judged.proposal.move.by, repository, why)
     repository.record(entry.target).append(end)
     if not why:
         return end
-    error = RefusedError if any(words in why for words in _EXCEEDS_PLAN) else PromotionError
-    raise error(f"{entry.target}: {why}")
+    refused = any(words in why for words in _REFUSALS)
+    raise (RefusedError if refused else PromotionError)(f"{entry.target}: {why}")
 
 
 def end_entry(entry: Entry, by: Author, repository: Repository, why: str) -> Entry:
@@ -93,6 +94,22 @@ def end_entry(entry: Entry, by: Author, repository: Repository, why: str) -> Ent
 
 def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _changed_since(judged: Judged) -> str:
+    """Empty where no update of the stack has begun since it was judged."""
+    now = last_update(judged.target.updates())
+    return "" if now == judged.proposal.last_update else _CHANGED_SINCE
+
+
+def _apply(entry: Entry, judged: Judged, repository: Repository) -> str:
+    """What went wrong; empty where the stack runs the release."""
+    repository.tell(f"{entry.target}: pulumi up by the plan")
+    run = _up(entry, judged)
+    if run.exit_code != 0 and release_dead_lock(run.output, judged.target):
+        repository.tell(f"{entry.target}: pulumi up again, past the lock of a process that is gone")
+        run = _up(entry, judged)
+    return _why_not(run) if run.exit_code else _not_as_released(judged)
 
 
 def _up(entry: Entry, judged: Judged) -> Run:
