@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from catalog import charts
-from promotion.runs import ALWAYS_THERE, CHART_KEYS, IMAGE, REVISION, Part, parts
+from promotion.runs import ALWAYS_THERE, CHART_KEYS, REVISION, Part, parts
 from stacks import reading
-from stacks.released import MOVED_KEYS, released
+from stacks.released import IMAGE, MOVED_KEYS, released
 from tests.components.declared import declared
 
 LOCAL = reading.from_file("local")
