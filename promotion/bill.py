@@ -28,7 +28,6 @@ from policies.review import UnreadableError
 _SIZE = "desiredSize"
 _TEMPLATE = "launchTemplate"
 _GONE = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "read-discard"})
-_KEEPS_ITS_ID = frozenset({"same", "update", "read", "refresh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +75,14 @@ def of_resources(resources: Iterable[Mapping[str, Any]]) -> Bill:
 
 def after_preview(events: Iterable[Event]) -> Bill:
     """Of what an `up` would leave; the preview must have come to its end."""
+    # Before a step the new state has no id. Whoever names the id of one that is replaced names
+    # one that is not known yet, so that the old one does no harm.
     left = {
-        step["urn"]: {**step["new"], "id": _id(step)}
+        step["urn"]: {**step["new"], "id": (step.get("old") or {}).get("id")}
         for step in steps(events)
         if step["op"] not in _GONE and step.get("new")
     }
     return of_resources(left.values())
-
-
-def _id(step: Mapping[str, Any]) -> str:
-    """Before a step nothing has its new id; one that stays keeps the old one."""
-    kept = step["op"] in _KEEPS_ITS_ID
-    return str((step.get("old") or {}).get("id") or "") if kept else ""
 
 
 def _total(counted: Iterable[Line]) -> dict[str, int]:
