@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from gate.stacks.colours import plain
 from gate.stacks.engine import Run
 from promotion.errors import PromotionError
 from stacks.environment import environment_of
+from stacks.reading import stack_file
 from stacks.released import Released
 
 _UNKNOWN_STACK = "no stack named"
@@ -108,8 +110,14 @@ class PulumiStack:
         return [_update(each) for each in json.loads(result.stdout or "[]")]
 
     def refresh_preview(self) -> Run:
-        """What a refresh would find, with nothing written."""
-        return self.run("refresh", "--preview-only")
+        """What a refresh would find, with nothing written.
+
+        With a copy of the stack's file: Pulumi writes a salt into one that has none.
+        """
+        file = stack_file(self.name, self.folder / "stacks")
+        with tempfile.TemporaryDirectory(prefix="moe-refresh-") as private:
+            copied = shutil.copy(file, private)
+            return self.run("refresh", "--preview-only", "--config-file", str(copied))
 
     def run(self, *arguments: str) -> Run:
         """An operation of the engine, with its events."""
