@@ -79,7 +79,7 @@ def test_a_record_as_it_was_written_is_intact(entries: list[Entry]) -> None:
 
 
 @given(records(least_moves=1), st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 def test_any_single_change_before_the_last_anchor_is_found(
     entries: list[Entry], data: st.DataObject
 ) -> None:
