@@ -4,6 +4,7 @@ That holds when the writer is killed, or the machine loses its power.
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,8 +49,10 @@ def _replace(path: Path, content: bytes | str, mode: int) -> None:
 def _draft(path: Path, content: bytes | str, mode: int) -> Iterator[Path]:
     """A file beside `path` that has the content; it is gone afterwards."""
     data = content.encode() if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    # Never one that is there: a writer killed after `hardlink_to` leaves a draft that is the file
+    # itself, and its process id comes again.
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

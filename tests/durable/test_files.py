@@ -1,0 +1,40 @@
+"""Files that are created in one step."""
+
+import os
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from durable import files
+from durable.files import create_file
+
+
+def test_the_second_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "made" / "entry.json"
+    create_file(file, "first")
+    with pytest.raises(FileExistsError):
+        create_file(file, "second")
+    assert file.read_text() == "first"
+    assert [each.name for each in file.parent.iterdir()] == ["entry.json"]
+
+
+def _killed_behind_its_link(file: Path) -> None:
+    files._sync_folder = lambda folder: None
+    Path.unlink = lambda self, missing_ok=False: os._exit(9)  # type: ignore[method-assign]
+    create_file(file, "first")
+
+
+def test_the_draft_of_a_killed_writer_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "entry.json"
+    killed = get_context("fork").Process(target=_killed_behind_its_link, args=(file,))
+    killed.start()
+    killed.join()
+    (draft,) = tmp_path.glob(".*")
+    assert draft.samefile(file)
+    monkeypatch.setattr(os, "getpid", lambda: killed.pid)
+    with pytest.raises(FileExistsError):
+        create_file(file, "second")
+    assert file.read_text() == "first"
