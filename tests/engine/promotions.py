@@ -70,6 +70,10 @@ class Repository:
         result = self.pulumi(stack, "up", "--yes", "--skip-preview", *policies)
         assert result.returncode == 0, result.stdout + result.stderr
 
+    def secret(self, stack: str, key: str, value: str) -> None:
+        result = self.pulumi(stack, "config", "set", "--secret", key, value)
+        assert result.returncode == 0, result.stderr
+
     def git(self, *arguments: str) -> str:
         result = subprocess.run(
             ["git", *arguments],  # noqa: S607
