@@ -13,15 +13,13 @@ from pathlib import Path
 from durable.files import write_private
 from gate.stacks import git
 from gate.stacks.git import GitError
-from promotion.gate import GateResult, failed, passed
+from promotion import packages
+from promotion.gate import GateResult, could_not_check, failed, passed
 from promotion.release import Release
 from stacks.reading import stack_file
 from stacks.released import program_digest
 
 GATE = "program"
-
-_PACKAGES = ".venv"
-_LOCK = "uv.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,6 @@ def program_of(root: Path, release: Release, stack: str, stack_text: str) -> Ite
         gate = _extract(root, release, folder)
         if not gate.refuses:
             write_private(stack_file(stack, folder / "stacks"), stack_text)
-            if (root / _PACKAGES).exists():
-                (folder / _PACKAGES).symlink_to(root / _PACKAGES)
         yield Program(folder, Path(private) / "plan.json", gate)
 
 
@@ -60,17 +56,9 @@ def _extract(root: Path, release: Release, folder: Path) -> GateResult:
             f"commit {commit[:12]} has program {found}, the release {release.contents.program}",
             remedy="create the release again: moe release create",
         )
-    if not _same_lock(root, folder):
-        return failed(
-            GATE,
-            f"the packages of commit {commit[:12]} are pinned otherwise than here",
-            remedy=f"git switch --detach {commit[:12]} && uv sync, and promote from there",
+    if why := packages.provide(root, folder):
+        first, *rest = why.splitlines()
+        return could_not_check(
+            GATE, first, *rest, remedy="install uv, and let it reach the package index"
         )
     return passed(GATE, f"commit {commit[:12]}, {release.contents.program[:19]}")
-
-
-def _same_lock(root: Path, folder: Path) -> bool:
-    here, there = root / _LOCK, folder / _LOCK
-    if not (here.exists() and there.exists()):
-        return here.exists() == there.exists()
-    return here.read_bytes() == there.read_bytes()
