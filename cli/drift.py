@@ -21,6 +21,7 @@ from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from stacks import reading
 
 ALL = "all"
+_NOTHING = "-"
 EPILOG = (
     "Example: .venv/bin/moe drift all --json | jq '.stacks[] | {stack, outcome}'\n\n"
     "Exit codes: 0 no drift, 1 error (a stack that could not be compared is one, whatever the"
@@ -82,11 +83,12 @@ def _exit_code(outcomes: set[DriftOutcome]) -> int:
 def _rows(found: Sequence[Drift]) -> Iterator[Sequence[str]]:
     for each in found:
         if not each.changes:
-            yield (each.stack, each.outcome.value, "", "", "", "")
+            yield (each.stack, each.outcome.value, *[_NOTHING] * 4)
         for resource in each.changes:
             about = (each.stack, each.outcome.value, f"{kind_of(resource)} {resource.name}")
             if not resource.properties:
-                yield (*about, "", "gone" if resource.is_gone else resource.operation, "")
+                now = "gone" if resource.is_gone else resource.operation
+                yield (*about, _NOTHING, now, _NOTHING)
             for change in resource.properties:
                 recorded, now = shortened(change)
                 yield (*about, change.path, now, recorded)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ def show_sheet(console: Console, sheet: Sheet) -> None:
     for index, column in enumerate(sheet.columns):
         table.add_column(column, overflow="fold", style="cyan" if index == 0 else None)
     for row in sheet.rows:
-        table.add_row(*row)
+        # A path such as `containers[0]` is no markup.
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
