@@ -27,7 +27,7 @@ def show_sheet(console: Console, sheet: Sheet) -> None:
     for index, column in enumerate(sheet.columns):
         table.add_column(column, overflow="fold", style="cyan" if index == 0 else None)
     for row in sheet.rows:
-        # A path such as `containers[0]` is no markup.
+        # Of text, a name such as "renovate[bot]" would lose what looks like markup.
         table.add_row(*map(Text, row))
     console.print(table)
 
