@@ -22,6 +22,7 @@ from stacks import reading
 
 ALL = "all"
 _NOTHING = "-"
+_FINE = (DriftOutcome.NONE, DriftOutcome.NEVER_DEPLOYED)
 EPILOG = (
     "Example: .venv/bin/moe drift all --json | jq '.stacks[] | {stack, outcome}'\n\n"
     "Exit codes: 0 no drift, 1 error (a stack that could not be compared is one, whatever the"
@@ -51,7 +52,8 @@ def drift(
             for name in _asked(stack or []):
                 reporter.step(f"{name}: pulumi refresh --preview-only")
                 found.append(drift_of(PulumiStack.of(name, PACKAGE_ROOT)))
-                reporter.done(f"{name}: {found[-1].outcome}")
+                tell = reporter.done if found[-1].outcome in _FINE else reporter.warn
+                tell(f"{name}: {found[-1].outcome}")
         errors = [f"{each.stack}: {each.reason}" for each in found if each.reason]
         if as_json:
             document = {"stacks": list(map(_document, found)), "problems": []}
