@@ -21,6 +21,8 @@ from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from stacks import reading
 
 ALL = "all"
+_NOTHING = "-"
+_FINE = (DriftOutcome.NONE, DriftOutcome.NEVER_DEPLOYED)
 EPILOG = (
     "Example: .venv/bin/moe drift all --json | jq '.stacks[] | {stack, outcome}'\n\n"
     "Exit codes: 0 no drift, 1 error (a stack that could not be compared is one, whatever the"
@@ -50,7 +52,8 @@ def drift(
             for name in _asked(stack or []):
                 reporter.step(f"{name}: pulumi refresh --preview-only")
                 found.append(drift_of(PulumiStack.of(name, PACKAGE_ROOT)))
-                reporter.done(f"{name}: {found[-1].outcome}")
+                tell = reporter.done if found[-1].outcome in _FINE else reporter.warn
+                tell(f"{name}: {found[-1].outcome}")
         errors = [f"{each.stack}: {each.reason}" for each in found if each.reason]
         if as_json:
             document = {"stacks": list(map(_document, found)), "problems": []}
@@ -82,11 +85,12 @@ def _exit_code(outcomes: set[DriftOutcome]) -> int:
 def _rows(found: Sequence[Drift]) -> Iterator[Sequence[str]]:
     for each in found:
         if not each.changes:
-            yield (each.stack, each.outcome.value, "", "", "", "")
+            yield (each.stack, each.outcome.value, *[_NOTHING] * 4)
         for resource in each.changes:
             about = (each.stack, each.outcome.value, f"{kind_of(resource)} {resource.name}")
             if not resource.properties:
-                yield (*about, "", "gone" if resource.is_gone else resource.operation, "")
+                now = "gone" if resource.is_gone else resource.operation
+                yield (*about, _NOTHING, now, _NOTHING)
             for change in resource.properties:
                 recorded, now = shortened(change)
                 yield (*about, change.path, now, recorded)

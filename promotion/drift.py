@@ -83,7 +83,8 @@ def drift_of(stack: PulumiStack) -> Drift:
     """Ask Pulumi; never raises for what Pulumi cannot do, which is the outcome `error`."""
     try:
         state = stack.state()
-        if state is None or state.is_empty:
+        # A first `up` that failed at once leaves a stack, its providers, and nothing deployed.
+        if state is None or not any(map(_is_looked_up, state.resources)):
             return Drift(stack.name, DriftOutcome.NEVER_DEPLOYED)
         # The lock of a file or bucket is not asked for by a preview, so that it would read what
         # another update is about to change. And of what a killed update was creating the state
@@ -121,13 +122,13 @@ def found_by(run: Run, stack: str) -> Drift:
         stack,
         DriftOutcome.DRIFTED if changes else DriftOutcome.NONE,
         changes,
-        resources=sum(1 for step in steps if _is_read(step)),
+        resources=sum(1 for step in steps if _is_looked_up(step.get("old") or {})),
     )
 
 
-def _is_read(step: Mapping[str, Any]) -> bool:
-    """Components and providers are not looked up anywhere."""
-    return bool((step.get("old") or {}).get("custom")) and not step["type"].startswith("pulumi:")
+def _is_looked_up(resource: Mapping[str, Any]) -> bool:
+    """Components and providers are nowhere but in the state."""
+    return bool(resource.get("custom")) and not resource["type"].startswith("pulumi:")
 
 
 def _resource(step: Mapping[str, Any]) -> ResourceDrift:

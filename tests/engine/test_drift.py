@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -277,15 +278,26 @@ def test_without_a_control_plane_nobody_knows(deployed: Project) -> None:
     assert "connection refused" in drift.reason
 
 
-def test_an_update_that_was_killed_is_to_be_finished_first(deployed: Project) -> None:
+def test_an_update_that_runs_or_was_killed_is_to_be_finished_first(deployed: Project) -> None:
+    paths = deployed.sandbox.paths
+    # Without kubelets the new pods are never ready, and the update stays in its middle.
+    ProcessTable(paths.processes, paths.state).stop("kwok", 15)
     deployed.change("model_server", image=f"vllm/vllm-openai@sha256:{'4' * 64}")
     process = begin_up(deployed)
-    wait_for(process, "Deployment model-server updating")
-    kill_engine(process)
-    drift = drift_of(of(deployed))
-    assert drift.outcome is DriftOutcome.ERROR
-    assert "updating model-server" in drift.reason
+    try:
+        wait_for(process, "Deployment model-server updating")
+        deadline = time.monotonic() + 60
+        while not ((state := of(deployed).state()) and state.pending_operations):
+            assert time.monotonic() < deadline
+        running = drift_of(of(deployed))
+    finally:
+        kill_engine(process)
+    killed = drift_of(of(deployed))
+    for drift in (running, killed):
+        assert drift.outcome is DriftOutcome.ERROR
+        assert "updating model-server" in drift.reason
 
+    lifecycle.start(SilentReporter(), paths)
     deployed.pulumi("cancel", "--yes")
     finished = deployed.pulumi("up", "--yes", "--skip-preview")
     assert finished.returncode == 0, finished.stdout

@@ -177,10 +177,13 @@ def asked(stack: Recorded) -> Drift:
     return drift_of(cast(PulumiStack, stack))
 
 
-UP = State([{"type": "pulumi:pulumi:Stack", "urn": "u"}])
+PROVIDER = {"type": "pulumi:providers:aws", "urn": "p", "custom": True}
+UP = State([PROVIDER, {"type": "aws:ec2/vpc:Vpc", "urn": "v", "custom": True}])
 
 
-@pytest.mark.parametrize("state", [None, State([])])
+@pytest.mark.parametrize(
+    "state", [None, State([]), State([{"type": "pulumi:pulumi:Stack", "urn": "s"}, PROVIDER])]
+)
 def test_what_was_never_deployed_is_not_asked_for(state: State | None) -> None:
     stack = Recorded([state])
     assert asked(stack).outcome is DriftOutcome.NEVER_DEPLOYED

@@ -112,3 +112,21 @@ def test_what_the_pack_mends_is_told() -> None:
     (item,) = events.remedies([{"policyRemediationEvent": mended}], PLACE)
     assert (item.rule, item.resource, item.refuses) == (mended["policyName"], "server", False)
     assert "mended by the pack" in item.message
+
+
+def test_warnings_are_told_once_and_apart_from_errors() -> None:
+    told = [diagnostic(text, "warning") for text in ("slow\n", "slow\n", "old")]
+    recorded = [*told, diagnostic("broken"), diagnostic("fine", "info")]
+    assert events.warnings(recorded) == ["slow", "old"]
+    assert events.errors(recorded) == ["broken"]
+
+
+def test_an_engine_that_was_killed_has_not_ended() -> None:
+    assert not events.has_ended([diagnostic("broken")])
+    assert events.has_ended([{"summaryEvent": {"result": "failed"}}, {"cancelEvent": {}}])
+
+
+def test_results_are_of_steps_that_have_ended() -> None:
+    begun = step("refresh", "kubernetes:apps/v1:Deployment", "server")
+    ended = {"resOutputsEvent": {"metadata": {"op": "update"}}}
+    assert list(events.results([begun, ended])) == [{"op": "update"}]
