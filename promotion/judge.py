@@ -106,6 +106,14 @@ class Judged:
     target: PulumiStack
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Digest of the plan that the engine saved, if any, and how many resources it would change."""
+
+    digest: str | None
+    changes: int
+
+
 @contextmanager
 def judged(
     move: Move, repository: Repository, *, of_program_alone: bool = False
@@ -125,7 +133,7 @@ def judged(
         results = [program.gate]
         if not of_program_alone:
             results += _of_sides(move, repository, target)
-        of_program, plan = _of_program(move, repository, target, program)
+        of_program, planned = _of_program(move, repository, target, program)
         promotion = target.settings.promotion
         waivers = promotion.waivers if promotion else ()
         results = with_waivers([*results, *of_program], waivers, datetime.now(UTC).date())
@@ -136,7 +144,8 @@ def judged(
             repository.releases.of(target.released) if target.released else None,
             results,
             after,
-            plan,
+            planned.digest,
+            planned.changes,
             last_update(target.updates),
             entries.last,
             open_entry(entries),
@@ -191,22 +200,25 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
 
 def _of_program(
     move: Move, repository: Repository, target: Side, program: Program
-) -> tuple[list[GateResult], str | None]:
-    """Gates on what a preview of the target shows, and the digest of its plan."""
+) -> tuple[list[GateResult], Planned]:
+    """Gates on what a preview of the target shows, and what it would do."""
     if program.gate.refuses:
         reason, remedy = "the release's program is not here", program.gate.remedy
-        return [could_not_check(gate, reason, remedy=remedy) for gate in _OF_A_PREVIEW], None
+        unseen = [could_not_check(gate, reason, remedy=remedy) for gate in _OF_A_PREVIEW]
+        return unseen, Planned(None, 0)
     engine = PlanningEngine(target.pulumi.in_folder(program.folder), program.plan)
     asked = Asked(program.folder, engine, promtool=repository.promtool, tell=repository.tell)
     section = check(move.target, asked)
     results = of_check.judge(section)
-    if not program.plan.exists() or engine.run is None:
-        reason, remedy = "the preview has no plan", "mend the preview first"
-        missing = (protected.GATE, cost.GATE)
-        return [*results, *(could_not_check(g, reason, remedy=remedy) for g in missing)], None
-    results.append(protected.judge(section.changes))
-    results.append(_of_cost(target, engine.run))
-    return results, plan_digest(program.plan)
+    came_to_its_end = not any(each.refuses for each in results if each.gate == of_check.PREVIEW)
+    if engine.run is None or not came_to_its_end:
+        reason, remedy = "the preview did not come to its end", "mend the preview first"
+        unseen = [could_not_check(g, reason, remedy=remedy) for g in (protected.GATE, cost.GATE)]
+        return [*results, *unseen], Planned(None, 0)
+    results += [protected.judge(section.changes), _of_cost(target, engine.run)]
+    # Where a policy refuses, the engine saves none.
+    digest = plan_digest(program.plan) if program.plan.exists() else None
+    return results, Planned(digest, len(section.changes))
 
 
 def _of_cost(target: Side, preview: Run) -> GateResult:

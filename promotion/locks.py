@@ -20,13 +20,15 @@ def release_dead_lock(output: str, stack: PulumiStack) -> bool:
     holders = list(_HOLDER.finditer(output))
     if _LOCKED not in " ".join(output.split()) or not holders or any(map(_may_live, holders)):
         return False
-    return stack.run("cancel", "--yes").exit_code == 0
+    return stack.release_lock()
 
 
 def _may_live(holder: re.Match[str]) -> bool:
     if holder["host"] != socket.gethostname():
         return True
     try:
-        return "pulumi" in psutil.Process(int(holder["pid"])).name()
+        process = psutil.Process(int(holder["pid"]))
+        # One that was killed and that nobody has waited for is still listed.
+        return process.status() != psutil.STATUS_ZOMBIE and "pulumi" in process.name()
     except psutil.NoSuchProcess:
         return False

@@ -29,7 +29,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`file_after` is the whole stack file with the release in it; `plan` a digest.
+    """`file_after` is the whole stack file with the release in it; `plan` a digest, and
+    `plan_changes` how many resources it would change.
 
     `last_update` is when the newest update of the target began, as it was when this was judged.
     `differs` is what the target runs against what the release has, its program included; `after`
@@ -43,6 +44,7 @@ class Proposal:
     gates: Sequence[GateResult]
     file_after: str
     plan: str | None
+    plan_changes: int
     last_update: datetime | None
     after: Entry | None
     interrupted: Entry | None
@@ -53,5 +55,5 @@ class Proposal:
 
     @property
     def is_done(self) -> bool:
-        """Whether the target runs the release already, and nothing was left half done."""
-        return not (self.changes or self.differs or self.interrupted)
+        """Whether the target runs all of the release already, and nothing was left half done."""
+        return not (self.changes or self.differs or self.plan_changes or self.interrupted)

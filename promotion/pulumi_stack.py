@@ -119,6 +119,10 @@ class PulumiStack:
             copied = shutil.copy(file, private)
             return self.run("refresh", "--preview-only", "--config-file", str(copied))
 
+    def release_lock(self) -> bool:
+        """Takes the backend's lock of the stack away, whoever holds it; whether that worked."""
+        return self._ask("cancel", "--yes").returncode == 0
+
     def run(self, *arguments: str) -> Run:
         """An operation of the engine, with its events."""
         return pulumi.run(

@@ -7,15 +7,17 @@ from gate.report import Section, Step
 from policies.finding import Kind
 from promotion.gate import GateResult, could_not_check, failed, passed
 
+PREVIEW = "preview"
+
 _FIXES = {
     "settings": "the target cannot take this release as it is: change its file first",
-    "preview": "pulumi preview --stack {stack} --policy-pack policies",
+    PREVIEW: "pulumi preview --stack {stack} --policy-pack policies",
     "policies": "mend what is named, or waive it in stacks/Pulumi.{stack}.yaml",
     "alert rules": "docs/how-to/alerts.md",
 }
 _STEPS = {
     "settings": ("settings",),
-    "preview": ("preview",),
+    PREVIEW: ("preview",),
     "policies": ("policies",),
     "alert rules": ("alert rules", "promtool"),
 }

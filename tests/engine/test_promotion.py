@@ -59,6 +59,42 @@ def first(repository: Repository) -> str:
     return repository.next_release(1)
 
 
+@pytest.fixture(scope="module")
+def said(repository: Repository) -> dict[str, Any]:
+    """Judged when all is wrong that can be wrong at once."""
+    program = repository.root / "__main__.py"
+    text = program.read_text()
+    program.write_text(
+        text.replace(
+            '"weights",\n    metadata=metadata("weights")',
+            '"weights",\n    metadata=metadata("moved")',
+        )
+        .replace('"desiredSize": 1', '"desiredSize": 9')
+        .replace('"maxSize": 1', '"maxSize": 9')
+        .replace("pulumi.export", f"{POD_BY_TAG}\npulumi.export")
+    )
+    repository.commit("a program that nothing should let pass")
+    bad = repository.pulumi("local", "up", "--yes", "--skip-preview")
+    assert bad.returncode == 0, bad.stdout
+    release = repository.moe_json("release", "create", "--stack", "local")["release"]["id"]
+    for stack in ("local", "staging"):
+        drift(repository, stack)
+    repository.change("local", "promotion", prometheus_url="http://127.0.0.1:9")
+    repository.change(
+        "staging",
+        "promotion",
+        soak_hours=24,
+        approvals=1,
+        approvers=["bob@example.com"],
+        max_cost_increase_usd_per_hour=0.01,
+    )
+    tamper(repository, "staging")
+    said: dict[str, Any] = repository.moe_json(
+        "promote", "local", "staging", "--release", release[:8]
+    )
+    return {gate["gate"]: gate for gate in said["gates"]}
+
+
 class TestJourney:
     """In this order: each begins with what the one before has left."""
 
@@ -198,40 +234,6 @@ class TestTwoAtOnce:
 
 class TestGates:
     """One dry run in which nearly everything is wrong: each gate says what."""
-
-    @pytest.fixture(scope="class")
-    def said(self, repository: Repository) -> dict[str, Any]:
-        program = repository.root / "__main__.py"
-        text = program.read_text()
-        program.write_text(
-            text.replace(
-                '"weights",\n    metadata=metadata("weights")',
-                '"weights",\n    metadata=metadata("moved")',
-            )
-            .replace('"desiredSize": 1', '"desiredSize": 9')
-            .replace('"maxSize": 1', '"maxSize": 9')
-            .replace("pulumi.export", f"{POD_BY_TAG}\npulumi.export")
-        )
-        repository.commit("a program that nothing should let pass")
-        bad = repository.pulumi("local", "up", "--yes", "--skip-preview")
-        assert bad.returncode == 0, bad.stdout
-        release = repository.moe_json("release", "create", "--stack", "local")["release"]["id"]
-        for stack in ("local", "staging"):
-            drift(repository, stack)
-        repository.change("local", "promotion", prometheus_url="http://127.0.0.1:9")
-        repository.change(
-            "staging",
-            "promotion",
-            soak_hours=24,
-            approvals=1,
-            approvers=["bob@example.com"],
-            max_cost_increase_usd_per_hour=0.01,
-        )
-        tamper(repository, "staging")
-        said: dict[str, Any] = repository.moe_json(
-            "promote", "local", "staging", "--release", release[:8]
-        )
-        return {gate["gate"]: gate for gate in said["gates"]}
 
     @pytest.mark.parametrize(
         ("gate", "outcome", "words"),

@@ -126,11 +126,19 @@ def started_until_up(repository: Repository) -> tuple["subprocess.Popen[bytes]",
     locks = repository.sandbox.paths.backend / ".pulumi" / "locks"
     ends = time.monotonic() + WAIT_S
     while time.monotonic() < ends and moe.poll() is None:
-        for child in psutil.Process(moe.pid).children():
-            if "up" in child.cmdline()[1:2] and any(locks.rglob("*.json")):
-                return moe, child
+        working = [child for child in psutil.Process(moe.pid).children() if is_up(child)]
+        if working and any(locks.rglob("*.json")):
+            return moe, working[0]
         time.sleep(0.02)
     raise AssertionError(f"pulumi up was never seen; moe ended with {moe.poll()}")
+
+
+def is_up(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[1:2] == ["up"]
+    except psutil.Error:
+        # It has just ended.
+        return False
 
 
 def assert_readable(repository: Repository) -> None:
