@@ -30,9 +30,12 @@ def current(root: Path) -> Author:
 
 
 def of_commit(root: Path, commit: str) -> frozenset[str]:
-    """Addresses of who wrote a commit and who committed it; empty where git does not say."""
+    """Address of who wrote a commit, who may be another than who merged it.
+
+    Empty where git does not know the commit.
+    """
     # One that is signed would else begin with what gpg says of it.
-    show = ("-c", "log.showSignature=false", "show", "--no-patch", "--format=%ae%n%ce")
+    show = ("-c", "log.showSignature=false", "show", "--no-patch", "--format=%ae")
     return frozenset(_git(root, *show, commit).splitlines())
 
 

@@ -57,7 +57,7 @@ class State:
                 f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
             )
             raise PromotionError(
-                f"output `release` of the stack cannot be read: {one_line(reasons)}"
+                f"output `release` is none that this program knows: {one_line(reasons)}"
             ) from None
 
 

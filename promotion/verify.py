@@ -124,11 +124,11 @@ def _applied_unseen(
     entries: Mapping[int, Entry | None], updates: Sequence[Update]
 ) -> Iterator[tuple[int, str]]:
     """What was applied has an update; older ones a backend may have forgotten."""
-    confirmed = _confirmed(entries, updates)
+    deployed = {pair[0] for pair in map(anchored, updates) if pair}
     for number, entry in entries.items():
         if entry is None or entry.stage != "applied" or entry.ends is None:
             continue
-        if confirmed and entry.ends > min(confirmed) and entry.ends not in confirmed:
+        if deployed and entry.ends > min(deployed) and entry.ends not in deployed:
             yield number, f"Pulumi has never deployed entry {entry.ends}, which this one ends"
 
 

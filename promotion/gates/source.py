@@ -30,7 +30,7 @@ def judge(
     except PromotionError as error:
         return could_not_check(
             GATE,
-            f"{stack}: {error}",
+            f"{stack}: its {error}",
             remedy=f"bring it up with the program of the release: pulumi up --stack {stack}",
         )
     problems = [*_unfinished(state, updates), *_said(said, release), *_seen(state, release)]
