@@ -1,8 +1,7 @@
 """`moe check --stack`: a change to the stacks, judged before it is merged."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from gate.stacks.engine import Engine
 from gate.stacks.live import LiveEngine, NoPulumiError
 from policies.pack import listed
 from sandbox.checks import check_sandbox
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import Reporter, reporting
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
 from stacks import reading
 
@@ -86,7 +85,7 @@ def stacks(
         names = reading.stack_names() if every else known(stack or [])
         try:
             config = _policy_config(policy_config)
-            with _reporter() as reporter, _engine(live, reporter) as engine:
+            with reporting() as reporter, _engine(live, reporter) as engine:
                 asked = Asked(
                     PACKAGE_ROOT,
                     engine,
@@ -138,10 +137,3 @@ def _engine(live: bool, reporter: Reporter) -> Iterator[Engine]:
         return
     with check_sandbox(reporter) as engine:
         yield engine
-
-
-@contextmanager
-def _reporter() -> Iterator[Reporter]:
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
-        yield reporter

@@ -1,8 +1,6 @@
 """`moe drift`: what somebody changed past Pulumi, by a real refresh that writes nothing."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +15,7 @@ from promotion.drift import Drift, DriftOutcome, PropertyDrift, ResourceDrift, d
 from promotion.drift_words import kind_of, shortened
 from promotion.property_path import ABSENT
 from promotion.pulumi_stack import PulumiStack
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import reporting
 from stacks import reading
 
 ALL = "all"
@@ -48,7 +46,7 @@ def drift(
     """
     with answering(as_json, {"stacks": []}):
         found = []
-        with _reporter() as reporter:
+        with reporting() as reporter:
             for name in _asked(stack or []):
                 reporter.step(f"{name}: pulumi refresh --preview-only")
                 found.append(drift_of(PulumiStack.of(name, PACKAGE_ROOT)))
@@ -120,13 +118,6 @@ def _of_property(change: PropertyDrift) -> Mapping[str, Any]:
     """`kind` tells a value null from one that is not there: add has nothing recorded."""
     recorded, now = (None if v is ABSENT else v for v in (change.recorded, change.now))
     return {"path": change.path, "kind": change.kind, "recorded": recorded, "now": now}
-
-
-@contextmanager
-def _reporter() -> Iterator[Reporter]:
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
-        yield reporter
 
 
 app = typer.Typer(add_completion=False)

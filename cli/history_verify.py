@@ -1,8 +1,6 @@
 """`moe history verify`: whether records are what was written."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -16,7 +14,7 @@ from promotion.errors import PromotionError
 from promotion.pulumi_stack import PulumiStack
 from promotion.release_store import ReleaseStore
 from promotion.verify import Verified, verified
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import Reporter, reporting
 from stacks import reading
 
 EPILOG = (
@@ -65,7 +63,7 @@ def verify(
     """
     empty: Mapping[str, Any] = {"error": None, "problems": [], "stacks": []}
     with answering(as_json, empty):
-        with _reporter() as reporter:
+        with reporting() as reporter:
             found = [_look(name, reporter, offline=offline) for name in _meant(stack)]
         there = [each.record for each in found if each.is_there]
         error = "\n".join(dict.fromkeys(each.not_asked for each in found if each.not_asked))
@@ -137,10 +135,3 @@ def _anchors(numbers: Sequence[int]) -> str:
         f"anchored in Pulumi's history: {len(numbers)}, the last is entry {numbers[-1]}; nothing"
         " shows what was cut off behind it"
     )
-
-
-@contextmanager
-def _reporter() -> Iterator[Reporter]:
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
-        yield reporter

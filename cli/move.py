@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from promotion.gate import GateResult, Outcome
 from promotion.judge import Judged, Repository, judged
 from promotion.proposal import Move, Proposal
 from promotion.release import SHOWN_DIGITS
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import Reporter, reporting
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -211,8 +210,7 @@ def _gate(gate: GateResult) -> dict[str, Any]:
 @contextmanager
 def repository(build_promtool: bool) -> Iterator[Repository]:
     """The one of this checkout, with progress on standard error."""
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
+    with reporting() as reporter:
         yield Repository(PACKAGE_ROOT, _promtool(build_promtool, reporter), reporter.step)
 
 

@@ -1,8 +1,7 @@
 """`moe plan`: how many engines and nodes a traffic needs, and what they cost."""
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +22,7 @@ from planner.simulation import MAX_REQUESTS
 from planner.target import DEFAULT_REJECTED_SHARE
 from planner.workload import DEFAULT_BURST_S
 from planner.write_stack import WriteRefusedError, Written, refuse_other_model, write
-from sandbox.reporter import TerminalReporter, reporter_for
+from sandbox.reporter import reporting
 from stacks import reading
 
 EPILOG = (
@@ -389,8 +388,7 @@ def _show(found: Plan, picture: Path | None, written: Written | None) -> None:
 @contextmanager
 def _progress() -> Iterator[Progress]:
     """On standard error: a bar for a person, and a line at times elsewhere."""
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
+    with reporting() as reporter:
         yield reporter.progress
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from sandbox.control_plane.kube_api import KubeApi
 from sandbox.lifecycle import Sandbox, SandboxStatus
 from sandbox.monitoring.present import Monitoring
 from sandbox.paths import default_paths
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import Reporter, reporting
 from sandbox.stack import LOCAL, Stack
 from sandbox.stack_sandboxes import StackStatus
 from sandbox.summary import Summary, summarize
@@ -81,7 +81,7 @@ def up(
         settings = sandbox_stacks.checked(stacks)
         speed = speed or (1 if prometheus else None)
         found: dict[str, tuple[Summary, int]] = {}
-        with _reporter() as reporter, _alone("up"):
+        with reporting() as reporter, _alone("up"):
             for name in stacks:
                 if name == LOCAL:
                     found[name] = _up_local(settings[name], reporter, speed, as_json)
@@ -154,7 +154,7 @@ def down(
 ) -> None:
     """Stop the sandbox, those of other stacks too, and remove all that they kept."""
     document: dict[str, Any] = {"error": None, "problems": [], "stopped": [], "stacks": {}}
-    with answering(as_json, document), _reporter() as reporter, _alone("down"):
+    with answering(as_json, document), reporting() as reporter, _alone("down"):
         others = sandbox_stacks.sandboxes()
         existed = default_paths().state.exists() or others.exist
         of_stacks = others.down(purge=not keep, reporter=reporter)
@@ -211,13 +211,6 @@ def _stack(sandbox: Sandbox, as_json: bool) -> Stack:
 
 def _console() -> Console:
     return Console(highlight=False)
-
-
-@contextmanager
-def _reporter() -> Iterator[Reporter]:
-    reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
-        yield reporter
 
 
 @contextmanager

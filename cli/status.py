@@ -1,8 +1,7 @@
 """`moe status`: what runs where, on one screen and as a page."""
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from promotion.status_document import document, empty
 from promotion.status_drift import drift_seen
 from promotion.status_of import Asking, of_pulumi, status_of
 from promotion.status_page import write_page
-from sandbox.reporter import Reporter, TerminalReporter, reporter_for
+from sandbox.reporter import reporting
 from stacks import reading
 
 EPILOG = (
@@ -97,8 +96,7 @@ def _write(path: Path, report: Report) -> None:
 
 @contextmanager
 def _steps() -> Iterator[Callable[[str], None]]:
-    reporter: Reporter = reporter_for(sys.stderr)
-    with reporter if isinstance(reporter, TerminalReporter) else nullcontext():
+    with reporting() as reporter:
         yield reporter.step
 
 

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -135,6 +137,11 @@ class SilentReporter:
         """Nothing."""
 
 
-def reporter_for(stream: TextIO) -> PlainReporter | TerminalReporter:
-    """Bars where a person watches, lines otherwise."""
-    return TerminalReporter() if stream.isatty() else PlainReporter(stream)
+@contextmanager
+def reporting() -> Iterator[PlainReporter | TerminalReporter]:
+    """On standard error: bars where a person watches, lines otherwise."""
+    if sys.stderr.isatty():
+        with TerminalReporter() as reporter:
+            yield reporter
+    else:
+        yield PlainReporter(sys.stderr)

@@ -178,7 +178,7 @@ class TestPlan:
         file.write_text(f"{gated}# changed since\n")
         assert repository.moe("up", "staging").returncode == 2
         file.write_text(gated)
-        gone = repository.pulumi("staging", "state", "delete", "--yes", urn(repository, "released"))
+        gone = repository.pulumi("staging", "state", "delete", "--yes", urn(repository, "engine"))
         assert gone.returncode == 0, gone.stderr
         refused = repository.moe("up", "staging")
         assert refused.returncode == 2
