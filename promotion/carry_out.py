@@ -17,6 +17,7 @@ from promotion.record import Entry, open_entry, text_of
 from promotion.release import SHOWN_DIGITS
 from promotion.release_store import text_of as release_text
 from promotion.report import markdown
+from promotion.stack_file import text_in
 from stacks.reading import stack_file
 
 
@@ -121,7 +122,7 @@ def finish(stack: str, by: Author, repository: Repository) -> tuple[Done, Propos
         raise NothingToDoError(f"no promotion of {stack} waits for an `up`")
     path = stack_file(stack, repository.root / "stacks")
     again = f"judge it again: {command(entry)}"
-    if steps.digest_of(path.read_text(encoding="utf-8")) != entry.file:
+    if steps.digest_of(text_in(path)) != entry.file:
         raise RefusedError(
             f"{path.parent.name}/{path.name} is not the file that was gated; {again}"
         )

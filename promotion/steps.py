@@ -18,6 +18,7 @@ from promotion.locks import release_dead_lock
 from promotion.proposal import Proposal
 from promotion.pulumi_stack import last_update
 from promotion.record import Entry, GateSaid
+from promotion.stack_file import text_in
 from stacks.reading import stack_file
 
 _CHANGED_SINCE = (
@@ -55,7 +56,7 @@ def begin(entry: Entry, repository: Repository) -> None:
 def write(proposal: Proposal, repository: Repository) -> Path:
     """Puts the release into the stack's file; the file."""
     path = stack_file(proposal.move.target, repository.root / "stacks")
-    if path.read_text(encoding="utf-8") != proposal.file_after:
+    if text_in(path) != proposal.file_after:
         replace_file(path, proposal.file_after)
     return path
 
