@@ -25,7 +25,7 @@ def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], mess
     Raises PromotionError where the branch is there already, or its name is none.
     """
     reference = f"refs/heads/{branch}"
-    _git(root, "check-ref-format", "--branch", branch)
+    _refuse(root, branch)
     with tempfile.TemporaryDirectory(prefix="moe-promote-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git(root, "read-tree", "HEAD", environment=index)
@@ -38,6 +38,24 @@ def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], mess
     # The last word says that the branch must be new: of two at once one wins.
     _git(root, "update-ref", reference, commit, "")
     return commit
+
+
+def _refuse(root: Path, branch: str) -> None:
+    """Raises PromotionError where no branch can be made of the name."""
+    try:
+        # What stands for another branch, such as @{-1}, comes back as that one.
+        is_a_name = _git(root, "check-ref-format", "--branch", branch) == branch
+    except PromotionError:
+        is_a_name = False
+    if not is_a_name:
+        raise PromotionError(
+            f"--branch {branch!r}: git allows no branch of this name; allowed: such as promote/dev"
+        )
+    if _git(root, "for-each-ref", f"refs/heads/{branch}"):
+        raise PromotionError(
+            f"--branch {branch}: already exists; choose another name, or delete it: git branch"
+            f" --delete --force {branch}"
+        )
 
 
 def _git(

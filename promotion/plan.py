@@ -15,7 +15,7 @@ from promotion.release import canonical
 _HELD_TO = ("goal", "steps")
 # pulumi's sdk/go/common/resource/sig: the key and the mark of a secret, beside its ciphertext.
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
-_OF_A_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+_MARK = "1b47061264138c4ac30d75fd1eb44270"
 _CIPHERTEXT = "ciphertext"
 
 
@@ -32,7 +32,7 @@ def plan_digest(file: Path) -> str:
 
 def _without_ciphertexts(node: Any) -> Any:
     if isinstance(node, dict):
-        left_out = _CIPHERTEXT if node.get(_SIGNATURE) == _OF_A_SECRET else None
+        left_out = _CIPHERTEXT if node.get(_SIGNATURE) == _MARK else None
         return {key: _without_ciphertexts(value) for key, value in node.items() if key != left_out}
     if isinstance(node, list):
         return [_without_ciphertexts(each) for each in node]
