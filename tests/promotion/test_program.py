@@ -77,7 +77,7 @@ def test_a_commit_with_another_program_fails(root: Path) -> None:
     mixed = old.model_copy(update={"git_commit": other})
     with program_of(root, mixed, "dev", STACK_TEXT) as program:
         gate = program.gate
-        assert not (program.folder / "stacks" / "Pulumi.dev.yaml").read_text() == STACK_TEXT
+        assert (program.folder / "stacks" / "Pulumi.dev.yaml").read_text() != STACK_TEXT
     assert gate.outcome == Outcome.FAILED
     assert old.contents.program in gate.evidence
     assert program_digest(root) in gate.evidence
