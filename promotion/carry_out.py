@@ -1,5 +1,6 @@
 """Does what was judged: record, stack file, commit, `up` by the plan, record."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def refuse(proposal: Proposal) -> None:
         raise RefusedError(
             f"{open_move.kind} of release {open_move.release[:12]} to {move.target} was begun at"
             f" {open_move.at} by {open_move.by} and has not ended: `{command(open_move)}` finishes"
-            f" it, `moe rollback {move.target} --yes` gives it up"
+            f" it, `moe rollback {move.target} --why ... --yes` gives it up"
         )
     if refusing := proposal.refusing:
         names = ", ".join(gate.gate for gate in refusing)
@@ -144,5 +145,6 @@ def command(entry: Entry) -> str:
     """What one types to do it, again."""
     release = entry.release[:SHOWN_DIGITS]
     if entry.kind == "rollback":
-        return f"moe rollback {entry.target} --to {release} --yes"
+        why = shlex.quote(entry.why)
+        return f"moe rollback {entry.target} --to {release} --why {why} --yes"
     return f"moe promote {entry.source} {entry.target} --release {release} --yes"
