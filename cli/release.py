@@ -1,5 +1,6 @@
 """`moe release`: what stacks have in common at one moment, by a name that is its content."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -97,7 +98,7 @@ def diff(before: Digits, after: Digits, as_json: AsJson = False) -> None:
         old, new = store.get(before), store.get(after)
         changes = difference(release_rows(old), release_rows(new))
         if as_json:
-            print_json({**_EMPTY, "changes": changes})
+            print_json({**_EMPTY, "changes": [asdict(each) for each in changes]})
         elif changes:
             rows = [(each.key, each.before or "", each.after or "") for each in changes]
             title = f"{old.short_id} -> {new.short_id}"

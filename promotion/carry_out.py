@@ -1,5 +1,6 @@
 """Does what was judged: record, stack file, commit, `up` by the plan, record."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from promotion.record import Entry, open_entry, text_of
 from promotion.release import SHOWN_DIGITS
 from promotion.release_store import text_of as release_text
 from promotion.report import markdown
+from promotion.stack_file import text_in
 from stacks.reading import stack_file
 
 
@@ -141,7 +143,7 @@ def finishing(stack: str, by: Author, repository: Repository) -> tuple[Entry, Mo
     if entry is None:
         raise NothingToDoError(f"no promotion of {stack} waits for an `up`")
     path = stack_file(stack, repository.root / "stacks")
-    if steps.digest_of(path.read_bytes().decode()) != entry.file:
+    if steps.digest_of(text_in(path)) != entry.file:
         raise RefusedError(
             f"{path.parent.name}/{path.name} is not the file that was gated; judge it again:"
             f" {command(entry)}"
@@ -171,5 +173,6 @@ def command(entry: Entry) -> str:
     """What one types to do it, again."""
     release = entry.release[:SHOWN_DIGITS]
     if entry.kind == "rollback":
-        return f"moe rollback {entry.target} --to {release} --why ... --yes"
+        why = shlex.quote(entry.why)
+        return f"moe rollback {entry.target} --to {release} --why {why} --yes"
     return f"moe promote {entry.source} {entry.target} --release {release} --yes"

@@ -26,7 +26,7 @@ def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], mess
     """
     head = _git(root, "rev-parse", "HEAD")
     reference = f"refs/heads/{branch}"
-    _git(root, "check-ref-format", "--branch", branch)
+    _refuse(root, branch)
     with tempfile.TemporaryDirectory(prefix="moe-promote-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git(root, "read-tree", head, environment=index)
@@ -45,6 +45,24 @@ def refuse_uncommitted(root: Path, folder: Path) -> None:
     """Raises PromotionError where a branch would build on what only this checkout has."""
     if changed := _git(root, "status", "--porcelain", "--", str(folder)):
         raise PromotionError(f"--branch: {folder} has what is not committed yet: {changed}")
+
+
+def _refuse(root: Path, branch: str) -> None:
+    """Raises PromotionError where no branch can be made of the name."""
+    try:
+        # What stands for another branch, such as @{-1}, comes back as that one.
+        is_a_name = _git(root, "check-ref-format", "--branch", branch) == branch
+    except PromotionError:
+        is_a_name = False
+    if not is_a_name:
+        raise PromotionError(
+            f"--branch {branch!r}: git allows no branch of this name; allowed: such as promote/dev"
+        )
+    if _git(root, "for-each-ref", f"refs/heads/{branch}"):
+        raise PromotionError(
+            f"--branch {branch}: already exists; choose another name, or delete it: git branch"
+            f" --delete --force {branch}"
+        )
 
 
 def _git(

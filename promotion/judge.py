@@ -132,7 +132,7 @@ def judged(move: Move, repository: Repository) -> Iterator[Judged]:
     repository.tell(f"{move.target}: state and history")
     target = Side.of(move.target, repository)
     path = reading.stack_file(move.target, repository.root / "stacks")
-    before = path.read_bytes().decode()
+    before = stack_file.text_in(path)
     changes = stack_file.changes(move.release, target.settings)
     after = stack_file.with_changes(before, changes, path)
     with program_of(repository.root, move.release, move.target, after) as program:

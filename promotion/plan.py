@@ -13,7 +13,9 @@ from typing import Any
 from promotion.release import canonical
 
 _HELD_TO = ("goal", "steps")
-# pulumi's sdk/go/common/resource/sig: the mark of a secret, and the key of its ciphertext.
+# pulumi's sdk/go/common/resource/sig: the key and the mark of a secret, beside its ciphertext.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_MARK = "1b47061264138c4ac30d75fd1eb44270"
 _CIPHERTEXT = "ciphertext"
 
 
@@ -30,8 +32,8 @@ def plan_digest(file: Path) -> str:
 
 def _without_ciphertexts(node: Any) -> Any:
     if isinstance(node, dict):
-        kept = {key: value for key, value in node.items() if key != _CIPHERTEXT}
-        return {key: _without_ciphertexts(value) for key, value in kept.items()}
+        left_out = _CIPHERTEXT if node.get(_SIGNATURE) == _MARK else None
+        return {key: _without_ciphertexts(value) for key, value in node.items() if key != left_out}
     if isinstance(node, list):
         return [_without_ciphertexts(each) for each in node]
     return node

@@ -19,6 +19,7 @@ from promotion.locks import is_locked, release_dead_lock
 from promotion.proposal import Proposal
 from promotion.pulumi_stack import last_update
 from promotion.record import Entry, GateSaid
+from promotion.stack_file import text_in
 from stacks.reading import stack_file
 
 _CHANGED_SINCE = (
@@ -56,8 +57,8 @@ def begin(entry: Entry, repository: Repository) -> None:
 
 def write(proposal: Proposal, repository: Repository) -> Path:
     """Puts the release into the stack's file; the file."""
-    path = check_file(proposal, repository)
-    if path.read_bytes().decode() != proposal.file_after:
+    path = stack_file(proposal.move.target, repository.root / "stacks")
+    if text_in(path) != proposal.file_after:
         replace_file(path, proposal.file_after)
     return path
 
@@ -65,7 +66,7 @@ def write(proposal: Proposal, repository: Repository) -> Path:
 def check_file(proposal: Proposal, repository: Repository) -> Path:
     """The stack's file; raises RefusedError where somebody has edited it since it was judged."""
     path = stack_file(proposal.move.target, repository.root / "stacks")
-    if path.read_bytes().decode() not in (proposal.file_before, proposal.file_after):
+    if text_in(path) not in (proposal.file_before, proposal.file_after):
         raise RefusedError(f"{path.parent.name}/{path.name} was edited while it was judged; again")
     return path
 

@@ -1,0 +1,263 @@
+"""`moe promote`, `moe rollback` and `moe up` as a person or a script calls them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import exit_codes
+from cli.move import EMPTY
+from gate.stacks.engine import Run
+from promotion.carry_out import alone
+from promotion.gate import failed
+from promotion.record import open_entry
+from tests.cli.moves import Place, new_command_place
+from tests.promotion.moves import BY, STACK, on_disk
+from tests.promotion.releases import append, release
+from tests.promotion.repositories import git
+
+PROMOTE = ("promote", "dev", STACK)
+ROLLBACK = ("rollback", STACK)
+REFUSING = [failed("soak", "1 h; 24 h are demanded", "since noon", remedy="wait")]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return new_command_place(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def ran(place: Place) -> Place:
+    """The stack has run two releases."""
+    record = place.here.record(STACK)
+    for number in (1, 2):
+        begun = append(record, "begun", release(number))
+        append(record, "applied", release(number), ends=begun.number)
+    return place
+
+
+class TestAsked:
+    """What the words of a command line are refused for, before anything is asked or written."""
+
+    @pytest.mark.parametrize("command", [PROMOTE, (*ROLLBACK, "--why", "slow")])
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--no-up",), "add --yes"),
+            (("--commit",), "add --yes"),
+            (("--branch", "x"), "add --yes"),
+            (("--yes", "--branch", "x", "--commit"), "leave out --commit and --no-up"),
+            (("--yes", "--branch", "x", "--no-up"), "leave out --commit and --no-up"),
+        ],
+    )
+    def test_options_that_contradict_each_other(
+        self, ran: Place, command: tuple[str, ...], options: tuple[str, ...], words: str
+    ) -> None:
+        before = on_disk(ran.here)
+        code, said = ran.json(*command, *options)
+        assert code == exit_codes.ERROR
+        assert words in said["error"]
+        assert list(said) == list(EMPTY)
+        assert on_disk(ran.here) == before
+
+    @pytest.mark.parametrize(
+        ("command", "meant"),
+        [
+            (("promote", "devv", "staging"), "did you mean dev?"),
+            (("promote", "dev", "stagin"), "did you mean staging?"),
+            (("rollback", "prd"), "did you mean prod?"),
+            (("up", "stagin"), "did you mean staging?"),
+            (("release", "create", "--stack", "stagin"), "did you mean staging?"),
+        ],
+    )
+    def test_a_typo_of_a_stack(self, place: Place, command: tuple[str, ...], meant: str) -> None:
+        code, said = place.json(*command)
+        assert code == exit_codes.ERROR
+        assert meant in said["error"]
+        assert said["problems"][0]["message"] in said["error"]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("promote", "dev"),
+            ("promote",),
+            ("rollback",),
+            ("up",),
+            ("release", "create"),
+            (*PROMOTE, "--yess"),
+        ],
+    )
+    def test_a_usage_error_is_no_refusal(self, place: Place, command: tuple[str, ...]) -> None:
+        assert place.run(*command).exit_code == exit_codes.ERROR
+
+    def test_a_stack_to_itself(self, place: Place) -> None:
+        code, said = place.json("promote", "dev", "dev")
+        assert code == exit_codes.ERROR
+        assert "dev cannot be promoted to itself" in said["error"]
+
+    def test_a_rollback_wants_to_know_why_where_it_is_done(self, ran: Place) -> None:
+        code, said = ran.json(*ROLLBACK, "--yes")
+        assert code == exit_codes.ERROR
+        assert said["error"].startswith("--why: missing")
+        assert ran.json(*ROLLBACK)[0] == exit_codes.DONE
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("promote",),
+            ("rollback",),
+            ("up",),
+            *(("release", each) for each in ("create", "show", "list", "diff")),
+        ],
+    )
+    def test_the_help_has_an_example_of_it(self, place: Place, command: tuple[str, ...]) -> None:
+        told = " ".join(place.run(*command, "--help").stdout.split())
+        assert f"Example: .venv/bin/moe {' '.join(command)}" in told
+
+    @pytest.mark.parametrize("command", ["promote", "rollback", "up", "release"])
+    def test_the_help_has_the_exit_codes(self, place: Place, command: str) -> None:
+        assert "Exit codes: 0" in " ".join(place.run(command, "--help").stdout.split())
+
+
+class TestWhichRelease:
+    def test_without_one_it_is_what_the_source_runs(self, place: Place) -> None:
+        place.source_runs = release(3)
+        assert place.json(*PROMOTE)[1]["release"] == release(3).id
+
+    def test_one_that_is_asked_for(self, place: Place) -> None:
+        code, said = place.json(*PROMOTE, "--release", release(1).short_id)
+        assert (code, said["release"]) == (exit_codes.DONE, release(1).id)
+
+    @pytest.mark.parametrize(
+        ("is_deployed", "runs", "words"),
+        [
+            (False, None, "stack dev was never deployed: pulumi up --stack dev"),
+            (True, None, "stack dev says no release: pulumi up --stack dev"),
+            (True, release(9), "moe release create --stack dev"),
+        ],
+    )
+    def test_a_source_that_runs_none_is_told_what_to_do(
+        self, place: Place, is_deployed: bool, runs: Any, words: str
+    ) -> None:
+        place.source_is_deployed, place.source_runs = is_deployed, runs
+        code, said = place.json(*PROMOTE)
+        assert code == exit_codes.ERROR
+        assert words in said["error"]
+
+    def test_a_rollback_is_to_the_one_before(self, ran: Place) -> None:
+        code, said = ran.json(*ROLLBACK, "--why", "slow", "--yes")
+        assert (code, said["release"], said["source"]) == (exit_codes.DONE, release(1).id, None)
+        assert said["entry"]["kind"] == "rollback"
+        begun = list(ran.here.record(STACK))[-2]
+        assert begun.why == "slow"
+
+    def test_nothing_to_go_back_to(self, place: Place) -> None:
+        code, said = place.json(*ROLLBACK)
+        assert code == exit_codes.NOTHING_TO_DO
+        assert list(said) == list(EMPTY)
+
+
+class TestEnds:
+    """One exit code and one set of keys for each way in which a move can end."""
+
+    def check(
+        self, place: Place, code: int, *arguments: str, command: tuple[str, ...] = PROMOTE
+    ) -> dict[str, Any]:
+        found, said = place.json(*command, *arguments)
+        assert found == code, said
+        assert list(said) == list(EMPTY)
+        assert bool(said["error"]) == (code != exit_codes.DONE)
+        return said
+
+    def test_a_dry_run_that_would_be_let_pass(self, place: Place) -> None:
+        said = self.check(place, exit_codes.DONE)
+        assert (said["done"], said["entry"], said["commits"]) == (False, None, [])
+        assert said["gates"][0]["gate"] == "soak"
+        assert said["changes"] == [{"key": "charts.keda", "before": "1", "after": "2"}]
+        assert on_disk(place.here) == (False, [])
+        assert "again with --yes" in place.run(*PROMOTE).stdout
+
+    @pytest.mark.parametrize("yes", [(), ("--yes",)])
+    def test_refused_with_the_gates(self, place: Place, yes: tuple[str, ...]) -> None:
+        place.gates = REFUSING
+        said = self.check(place, exit_codes.REFUSED, *yes)
+        assert said["error"] == "refused by 1 of 1 gates: soak"
+        (gate,) = said["gates"]
+        assert (gate["details"], gate["remedy"]) == (["since noon"], "wait")
+        assert on_disk(place.here) == (False, [])
+        result = place.run(*PROMOTE, *yes)
+        assert result.exit_code == exit_codes.REFUSED
+        assert "soak: 1 h; 24 h are demanded\n  since noon\n  what to do: wait" in result.stdout
+        assert "refused by 1 of 1 gates: soak" in result.stderr
+
+    @pytest.mark.parametrize("yes", [(), ("--yes",)])
+    def test_nothing_to_do(self, place: Place, yes: tuple[str, ...]) -> None:
+        place.said = {"changes": [], "differs": []}
+        said = self.check(place, exit_codes.NOTHING_TO_DO, *yes)
+        assert "runs release" in said["error"]
+        assert place.run(*PROMOTE, *yes).exit_code == exit_codes.NOTHING_TO_DO
+
+    def test_done(self, place: Place) -> None:
+        said = self.check(place, exit_codes.DONE, "--yes", "--commit")
+        assert said["done"]
+        assert said["entry"]["stage"] == "applied"
+        assert (
+            said["commits"] == [*reversed(git(place.here.root, "log", "--format=%H").split())][1:]
+        )
+        assert (said["kind"], said["source"], said["target"]) == ("promotion", "dev", STACK)
+        assert said["replaces"] == release(1).id
+
+    def test_begun_and_then_up(self, place: Place) -> None:
+        said = self.check(place, exit_codes.DONE, "--yes", "--no-up")
+        assert not said["done"]
+        assert said["entry"]["stage"] == "begun"
+        up = self.check(place, exit_codes.DONE, command=("up", STACK))
+        assert up["done"]
+        self.check(place, exit_codes.NOTHING_TO_DO, command=("up", STACK))
+
+    def test_the_text_of_each(self, place: Place) -> None:
+        begun = place.run(*PROMOTE, "--yes", "--no-up").stdout
+        assert "begun; moe up staging applies it" in begun
+        assert "applied, entry 2 of the record" in place.run("up", STACK).stdout
+
+    def test_up_that_no_longer_matches(self, place: Place) -> None:
+        self.check(place, exit_codes.DONE, "--yes", "--no-up")
+        place.said = {"plan": "c" * 64}
+        self.check(place, exit_codes.REFUSED, command=("up", STACK))
+
+    def test_pulumi_failed(self, place: Place) -> None:
+        place.stack.runs = [Run(255, [], "error: no quota")]
+        said = self.check(place, exit_codes.ERROR, "--yes")
+        assert said["error"] == f"{STACK}: error: no quota"
+
+    def test_pulumi_refused_the_plan(self, place: Place) -> None:
+        place.stack.runs = [Run(255, [], "error: violates plan")]
+        self.check(place, exit_codes.REFUSED, "--yes")
+
+    def test_interrupted_it_says_that_the_same_command_goes_on(self, place: Place) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        place.stack.on_up = interrupt
+        said = self.check(place, exit_codes.ERROR, "--yes")
+        assert "the same command goes on" in said["error"]
+        assert open_entry(place.here.record(STACK)) is not None
+        place.stack.on_up = lambda: None
+        self.check(place, exit_codes.DONE, "--yes")
+
+    def test_somebody_is_at_work(self, place: Place) -> None:
+        with alone(place.here, STACK, "promotion of x"):
+            said = self.check(place, exit_codes.ERROR, "--yes")
+            self.check(place, exit_codes.DONE)
+        assert "promotion of x" in said["error"]
+
+    def test_a_branch_that_is_there(self, place: Place) -> None:
+        git(place.here.root, "branch", "taken")
+        said = self.check(place, exit_codes.ERROR, "--yes", "--branch", "taken")
+        assert said["error"].startswith("--branch taken: already exists")
+
+    def test_git_knows_nobody(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        git(place.here.root, "config", "user.email", "")
+        said = self.check(place, exit_codes.ERROR)
+        assert "git config" in said["error"]
+        assert BY.mail not in said["error"]
