@@ -46,7 +46,7 @@ class TestOrder:
     def test_record_then_file_then_commit_then_up_then_record(
         self, here: Repository, stack: PlayedStack
     ) -> None:
-        seen = []
+        seen: list[object] = []
 
         def on_up() -> None:
             seen.append(on_disk(here))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotion.plan import plan_digest
@@ -77,6 +77,7 @@ def digest(saved: Mapping[str, Any]) -> str:
         return plan_digest(file)
 
 
+@settings(deadline=None)
 @given(_RESOURCES)
 def test_it_is_the_same_for_the_same_plan(resources: dict[str, Any]) -> None:
     one, other = of_one_run(resources, "a"), of_one_run(resources, "bcd")
@@ -87,6 +88,7 @@ def test_it_is_the_same_for_the_same_plan(resources: dict[str, Any]) -> None:
     assert digest(one["plan"]) == digest(one), "as versions without an envelope have it"
 
 
+@settings(deadline=None)
 @given(_RESOURCES, _RESOURCES)
 def test_it_differs_where_a_goal_or_a_step_does(one: dict[str, Any], other: dict[str, Any]) -> None:
     # Python holds 1 and True for equal, and the engine does not.

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -26,12 +26,14 @@ def reordered(node: Any) -> Any:
     return [reordered(each) for each in node] if isinstance(node, list) else node
 
 
+@settings(deadline=None)
 @given(_DOCUMENTS)
 def test_canonical_json_is_independent_of_the_order_of_keys(document: dict[str, Any]) -> None:
     assert canonical(document) == canonical(reordered(document))
     assert json.loads(canonical(document)) == document
 
 
+@settings(deadline=None)
 @given(_DOCUMENTS, _DOCUMENTS)
 def test_two_contents_have_two_canonical_texts(one: dict[str, Any], two: dict[str, Any]) -> None:
     assert (canonical(one) == canonical(two)) == (

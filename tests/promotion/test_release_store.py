@@ -1,6 +1,7 @@
 """Releases as files: found by their first digits, and not to be changed unnoticed."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path, way: str) -> None:
     document["contents"]["settings"]["charts.keda"] = "9.9.9"
     file.write_text(json.dumps(document))
     other = Release.model_validate(document)
-    asked = {
+    asked: dict[str, Callable[[], object]] = {
         "get": lambda: releases.get(release(1).id),
         "all": lambda: list(releases),
         "add": lambda: releases.add(release(1)),

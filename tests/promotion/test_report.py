@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -70,7 +70,7 @@ def test_changes_and_gates_are_tables(proposal: Proposal) -> None:
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None)
 @given(st.lists(st.text('a|\n\r\\"<>`* ', min_size=1), min_size=1, max_size=3))
 def test_no_evidence_breaks_a_table(proposal: Proposal, texts: list[str]) -> None:
     gates = [passed(f"gate {n}", f"x{text}x") for n, text in enumerate(texts)]

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotion.errors import NothingToDoError, PromotionError
@@ -32,6 +32,7 @@ def in_folder(folder: str) -> Repository:
     return Repository(Path(folder), None)
 
 
+@settings(deadline=None)
 @given(records())
 def test_it_is_what_the_model_says(entries: list[Entry]) -> None:
     """Drawn entries have no `replaces`: no release ran there before the record."""
@@ -46,6 +47,7 @@ def test_it_is_what_the_model_says(entries: list[Entry]) -> None:
             assert release_to_go_back_to(STACK, None, repository).id == wanted
 
 
+@settings(deadline=None)
 @given(records(least_moves=1), st.sampled_from(RELEASES))
 def test_what_is_asked_for_must_have_run(entries: list[Entry], number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -89,7 +89,12 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_away_once(
     here: Repository, stack: PlayedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(steps, "release_dead_lock", lambda output, of: asked.append(output) or True)
+
+    def released(output: str, of: object) -> bool:
+        asked.append(output)
+        return True
+
+    monkeypatch.setattr(steps, "release_dead_lock", released)
     stack.runs = [Run(255, [], "locked"), Run(0, [], "")]
     carried(here, stack)
     assert [words[0] for words in stack.asked] == ["up", "up"]

@@ -1,13 +1,13 @@
 """The digest of the alert rules changes with every rule, and with nothing of a stack's own."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from catalog.alerts import digest, rule_groups
+from catalog.alerts import Thresholds, digest, rule_groups
+from catalog.alerts.rule import RuleGroup
 
 
 def test_it_is_a_digest_and_always_the_same() -> None:
@@ -21,15 +21,17 @@ def test_it_is_a_digest_and_always_the_same() -> None:
     [("expression", "up == 2"), ("for_", "77m"), ("summary", "other words"), ("severity", "other")],
 )
 def test_it_changes_with_what_a_rule_says(
-    monkeypatch: pytest.MonkeyPatch, field: str, value: object
+    monkeypatch: pytest.MonkeyPatch, field: str, value: Any
 ) -> None:
     before = digest.digest()
 
-    def changed(*given: Any) -> Sequence[Any]:
+    def changed(*given: Any) -> list[RuleGroup]:
         first, *rest = rule_groups(*given)
-        rule, *others = first.rules
+        rule: Any = first.alerts[0]
         assert getattr(rule, field) != value
-        return [replace(first, rules=(replace(rule, **{field: value}), *others)), *rest]
+        other = replace(rule, **{field: value})
+        rules = tuple(other if each is rule else each for each in first.rules)
+        return [replace(first, rules=rules), *rest]
 
     monkeypatch.setattr(digest, "rule_groups", changed)
     assert digest.digest() != before
@@ -38,7 +40,7 @@ def test_it_changes_with_what_a_rule_says(
 def test_every_group_that_a_stack_can_have_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def noted(*given: Any) -> Sequence[Any]:
+    def noted(*given: Any) -> list[RuleGroup]:
         groups = rule_groups(*given)
         seen.extend(groups)
         return groups
@@ -53,4 +55,4 @@ def test_every_group_that_a_stack_can_have_is_in_it(monkeypatch: pytest.MonkeyPa
         spans_nodes=False,
         expert_metrics=False,
     )
-    assert {each.name for each in rule_groups(bare, digest.Thresholds())} < counted
+    assert {each.name for each in rule_groups(bare, Thresholds())} < counted

@@ -1,0 +1,171 @@
+"""Judging a move: which gates are asked, in which order, and that nothing is changed.
+
+Pulumi is played here; tests/engine has the real one.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.stacks.engine import Run
+from promotion.author import Author
+from promotion.create_release import create_release
+from promotion.gate import Outcome
+from promotion.judge import Repository, judged
+from promotion.proposal import Move, Proposal
+from promotion.pulumi_stack import PulumiStack, State, Update
+from promotion.release import Release
+from promotion.stack_file import text_in
+from stacks import reading
+from tests.promotion.repositories import commit, git, new_repository
+
+OF_SIDES = [
+    *("record", "order", "source", "soak", "source drift", "target drift"),
+    *("alerts quiet", "approvals"),
+]
+OF_PREVIEW = ["settings", "preview", "policies", "alert rules", "protected", "cost"]
+BY = Author("Ada", "ada@example.com")
+STARTED = datetime.now(UTC) - timedelta(hours=30)
+NEW_CHART = "v26.7.1"
+STACK = "pulumi:pulumi:Stack"
+URN = "urn:pulumi:dev::moe-serving::pulumi:pulumi:Stack::moe-serving-dev"
+
+
+def stack_text(stack: str) -> str:
+    return reading.stack_file(stack).read_text()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    new_repository(
+        root,
+        {
+            "__main__.py": "pass\n",
+            "policies/PulumiPolicy.yaml": "version: 1.4.0\n",
+            "stacks/Pulumi.dev.yaml": stack_text("dev").replace("v26.7.0", NEW_CHART),
+            "stacks/Pulumi.staging.yaml": stack_text("staging"),
+        },
+    )
+    return root
+
+
+@pytest.fixture
+def release(root: Path) -> Release:
+    return create_release(root, "dev")[0]
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch, release: Release) -> list[tuple[str, ...]]:
+    """Dev runs the release since 30 hours, staging another one; every run of the engine fails."""
+    words: list[tuple[str, ...]] = []
+    contents = release.contents.model_dump()
+    other = {**contents, "program": f"sha256:{'0' * 64}"}
+
+    def state(stack: PulumiStack) -> State:
+        said = contents if stack.name == "dev" else other
+        bucket = {"type": "aws:s3/bucket:Bucket", "urn": f"{URN}::bucket", "custom": True}
+        return State([{"type": STACK, "urn": URN, "outputs": {"release": said}}, bucket])
+
+    def updates(stack: PulumiStack) -> Sequence[Update]:
+        return [Update(1, "update", "succeeded", STARTED, STARTED, "", {"create": 1})]
+
+    def run(stack: PulumiStack, *arguments: str) -> Run:
+        words.append((stack.name, *arguments))
+        return Run(255, [], "error: no engine here")
+
+    monkeypatch.setattr(PulumiStack, "state", state)
+    monkeypatch.setattr(PulumiStack, "updates", updates)
+    monkeypatch.setattr(PulumiStack, "run", run)
+    return words
+
+
+def judge(root: Path, release: Release, **said: Any) -> Proposal:
+    before = {path: path.read_bytes() for path in root.rglob("*.yaml")}
+    move = Move(said.pop("kind", "promotion"), said.pop("source", "dev"), "staging", release, BY)
+    with judged(move, Repository(root, None), **said) as found:
+        assert found.program.folder.exists()
+    assert not found.program.folder.exists()
+    assert {path: path.read_bytes() for path in root.rglob("*.yaml")} == before
+    assert not (root / "releases" / "record").exists()
+    return found.proposal
+
+
+def test_every_gate_is_asked_once_in_its_order(root: Path, release: Release) -> None:
+    proposal = judge(root, release)
+    assert [gate.gate for gate in proposal.gates] == ["program", *OF_SIDES, *OF_PREVIEW]
+    by_name = {gate.gate: gate.outcome for gate in proposal.gates}
+    for gate in ("program", "record", "order", "soak", "settings"):
+        assert by_name[gate] == Outcome.PASSED, proposal.gates
+    for gate in ("source drift", "target drift", "protected", "cost"):
+        assert by_name[gate] == Outcome.COULD_NOT_CHECK, gate
+    (source,) = (gate for gate in proposal.gates if gate.gate == "source")
+    assert all("no resource shows one" in line for line in source.details), "and it says so"
+    assert proposal.plan is None
+
+
+def test_a_rollback_is_asked_for_no_source(root: Path, release: Release) -> None:
+    proposal = judge(root, release, kind="rollback", source=None)
+    assert sorted(gate.gate for gate in proposal.gates) == sorted(
+        ["program", *OF_SIDES, *OF_PREVIEW]
+    )
+    not_asked = [each.gate for each in proposal.gates if each.outcome == Outcome.NOT_DEMANDED]
+    assert not_asked == OF_SIDES[1:]
+
+
+def test_of_the_program_alone(root: Path, release: Release, asked: list[tuple[str, ...]]) -> None:
+    proposal = judge(root, release, of_program_alone=True)
+    assert [gate.gate for gate in proposal.gates] == ["program", *OF_PREVIEW]
+    assert [(stack, word) for stack, word, *_ in asked] == [("staging", "preview")]
+
+
+def test_a_program_that_is_not_here_is_never_previewed(
+    root: Path, release: Release, asked: list[tuple[str, ...]]
+) -> None:
+    gone = release.model_copy(update={"git_commit": "f" * 40})
+    proposal = judge(root, gone)
+    by_name = {gate.gate: gate.outcome for gate in proposal.gates}
+    assert by_name["program"] == Outcome.FAILED
+    assert {by_name[gate] for gate in OF_PREVIEW} == {Outcome.COULD_NOT_CHECK}
+    assert "preview" not in [word for _, word, *_ in asked]
+
+
+def test_what_changes_and_what_runs_are_told(root: Path, release: Release) -> None:
+    proposal = judge(root, release)
+    assert [(each.key, each.before, each.after) for each in proposal.changes] == [
+        ("charts.gpu_operator", "v26.7.0", NEW_CHART)
+    ]
+    assert [each.key for each in proposal.differs] == ["program"]
+    before = text_in(root / "stacks" / "Pulumi.staging.yaml")
+    assert proposal.file_after == before.replace("v26.7.0", NEW_CHART)
+    assert (proposal.last_update, proposal.replaces) == (STARTED, None)
+    assert not proposal.is_done
+
+
+def test_the_line_ends_of_the_file_stay(root: Path, release: Release) -> None:
+    file = root / "stacks" / "Pulumi.staging.yaml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    text = text_in(file)
+    assert judge(root, release).file_after == text.replace("v26.7.0", NEW_CHART)
+
+
+def test_a_waiver_of_the_target_counts(root: Path, release: Release) -> None:
+    file = root / "stacks" / "Pulumi.staging.yaml"
+    file.write_text(
+        f"{file.read_text()}    waivers:\n"
+        "      - {gate: target drift, reason: known, owner: ada, expires: 2999-01-01}\n"
+    )
+    by_name = {gate.gate: gate for gate in judge(root, release).gates}
+    assert by_name["target drift"].outcome == Outcome.WAIVED
+    assert by_name["source drift"].outcome == Outcome.COULD_NOT_CHECK
+
+
+def test_the_program_is_that_of_the_release_wherever_the_checkout_is(
+    root: Path, release: Release
+) -> None:
+    commit(root, {"__main__.py": "raise SystemExit\n"})
+    assert git(root, "rev-parse", "HEAD") != release.git_commit
+    assert judge(root, release).gates[0].outcome == Outcome.PASSED
