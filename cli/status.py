@@ -14,13 +14,13 @@ from rich.text import Text
 from cli import exit_codes
 from cli.answer import CommandError, answering, print_json
 from durable.places import PACKAGE_ROOT
-from promotion import status_words as words
 from promotion.pulumi_stack import PulumiStack
-from promotion.status import DriftSeen, Report, StackStatus, Standing
-from promotion.status_document import document, empty
-from promotion.status_drift import drift_seen
-from promotion.status_of import Asking, of_pulumi, status_of
-from promotion.status_page import write_page
+from promotion.status import words
+from promotion.status.asking import Asking, of_pulumi, status_of
+from promotion.status.document import document, empty
+from promotion.status.drift import drift_seen
+from promotion.status.page import write_page
+from promotion.status.report import DriftSeen, Report, StackStatus, Standing
 from sandbox.reporter import reporting
 from stacks import reading
 

@@ -3,9 +3,9 @@
 import sys
 
 from durable.places import PACKAGE_ROOT
-from promotion.status_page import page
+from promotion.status.page import page
 from tests.browser.chromium import NAMES, chromium_on_path, started
-from tests.promotion.statuses import usual_day
+from tests.promotion.status.statuses import usual_day
 
 PICTURE = PACKAGE_ROOT / "docs" / "images" / "status-page.png"
 _WIDTH, _HEIGHT = 1280, 880

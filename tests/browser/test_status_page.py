@@ -6,10 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
-from promotion.status import Report
-from promotion.status_page import page
+from promotion.status.page import page
+from promotion.status.report import Report
 from tests.browser.conftest import Scheme, Show, Shown
-from tests.promotion.statuses import NOW, hostile_day, usual_day
+from tests.promotion.status.statuses import NOW, hostile_day, usual_day
 
 PHONE, DESKTOP = 360, 1280
 A4_LANDSCAPE = 1040

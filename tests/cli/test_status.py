@@ -13,11 +13,11 @@ from typer.testing import CliRunner, Result
 
 from cli import exit_codes, status
 from cli.main import app
-from promotion.status import DriftSeen, DriftVerdict, Report, Runs, StackStatus
-from promotion.status_of import Asking
-from promotion.status_page import page
+from promotion.status.asking import Asking
+from promotion.status.page import page
+from promotion.status.report import DriftSeen, DriftVerdict, Report, Runs, StackStatus
 from stacks import reading
-from tests.promotion.statuses import NOW, hostile_day, usual_day
+from tests.promotion.status.statuses import NOW, hostile_day, usual_day
 
 
 def moe(*arguments: str) -> Result:

@@ -15,13 +15,13 @@ from catalog import prices
 from catalog.cost import NOT_COUNTED
 from catalog.project import PROJECT
 from durable.files import replace_file
-from promotion import status_words
 from promotion.release import release_rows
-from promotion.status import Report, Standing
+from promotion.status import words as status_words
+from promotion.status.report import Report, Standing
 
 _HERE = Path(__file__).parent
-_TEMPLATE = "status_page.html.j2"
-_STYLE = "status_page.css"
+_TEMPLATE = "page.html.j2"
+_STYLE = "page.css"
 _TONES = {
     Standing.READY: "good",
     Standing.SETTLED: "good",

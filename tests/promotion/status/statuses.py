@@ -7,7 +7,7 @@ from catalog.waivers import Waiver
 from promotion.pulumi_stack import Update
 from promotion.record import Entry
 from promotion.release import Release
-from promotion.status import (
+from promotion.status.report import (
     DriftSeen,
     DriftVerdict,
     Report,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from promotion.status import Report, StackStatus
+from promotion.status.report import Report, StackStatus
 
 Document = dict[str, Any]
 

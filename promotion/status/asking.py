@@ -18,8 +18,7 @@ from promotion.pulumi_stack import PulumiStack, State, Update
 from promotion.record import Record, open_entry
 from promotion.release import Release
 from promotion.release_store import ReleaseStore
-from promotion.stage_order import in_promotion_order
-from promotion.status import (
+from promotion.status.report import (
     HOUR,
     DriftSeen,
     DriftVerdict,
@@ -29,6 +28,7 @@ from promotion.status import (
     StackStatus,
     WaiverSeen,
 )
+from promotion.status.stage_order import in_promotion_order
 from stacks import reading
 from stacks.reading import SettingsError
 from stacks.released import Released

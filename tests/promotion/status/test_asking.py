@@ -13,10 +13,10 @@ from promotion.errors import PromotionError
 from promotion.pulumi_stack import State, Update
 from promotion.record import Record
 from promotion.release_store import ReleaseStore
-from promotion.status import DriftSeen, DriftVerdict, Report, Runs, StackStatus, Standing
-from promotion.status_of import Asking, status_of
+from promotion.status.asking import Asking, status_of
+from promotion.status.report import DriftSeen, DriftVerdict, Report, Runs, StackStatus, Standing
 from tests.promotion.stack_files import write_stack
-from tests.promotion.statuses import NOW, begun, contents, release, update
+from tests.promotion.status.statuses import NOW, begun, contents, release, update
 
 
 @dataclass(frozen=True)

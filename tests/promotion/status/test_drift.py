@@ -3,10 +3,10 @@
 import pytest
 
 from durable.places import PACKAGE_ROOT
-from promotion import status_drift
 from promotion.drift import GONE, Drift, DriftOutcome, PropertyDrift, ResourceDrift
 from promotion.pulumi_stack import PulumiStack
-from promotion.status import DriftSeen, DriftVerdict
+from promotion.status import drift as status_drift
+from promotion.status.report import DriftSeen, DriftVerdict
 
 _URN = "urn:pulumi:dev::moe-serving::kubernetes:apps/v1:Deployment::vllm"
 _SCALED = ResourceDrift(

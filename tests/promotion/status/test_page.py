@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from durable.places import PACKAGE_ROOT
-from promotion.status import Report, StackStatus, Standing
-from promotion.status_page import page, write_page
-from tests.promotion.statuses import HOSTILE, NOW, hostile_day, usual_day
+from promotion.status.page import page, write_page
+from promotion.status.report import Report, StackStatus, Standing
+from tests.promotion.status.statuses import HOSTILE, NOW, hostile_day, usual_day
 
 DOC = PACKAGE_ROOT / "docs" / "how-to" / "status-page.md"
 REPORTS = {"usual": usual_day(), "hostile": hostile_day(), "empty": Report(NOW, [])}

@@ -3,8 +3,8 @@
 from promotion.drift import DriftOutcome, drift_of
 from promotion.drift_words import lines
 from promotion.pulumi_stack import PulumiStack
-from promotion.status import DriftSeen, DriftVerdict
-from promotion.status_words import plural
+from promotion.status.report import DriftSeen, DriftVerdict
+from promotion.status.words import plural
 
 _VERDICTS = {
     DriftOutcome.NONE: DriftVerdict.NONE,

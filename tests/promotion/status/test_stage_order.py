@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promotion.stage_order import in_promotion_order
+from promotion.status.stage_order import in_promotion_order
 
 
 def write(root: Path, **sources: str | None) -> Path:
