@@ -59,6 +59,13 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
         UnknownPlatformError,
     ) as error:
         _fail(str(error), exit_codes.ERROR, as_json, empty)
+    except OSError as error:
+        _fail(
+            f"{error.filename or 'a file'}: {error.strerror or error}",
+            exit_codes.ERROR,
+            as_json,
+            empty,
+        )
     except KeyboardInterrupt:
         message = "interrupted; the same command goes on from here"
         _fail(message, exit_codes.ERROR, as_json, empty)

@@ -49,8 +49,7 @@ class _Asked:
     @property
     def authors(self) -> frozenset[str]:
         """Whoever will promote it is known only then."""
-        wrote = author.of_commit(self.root, self.release.git_commit)
-        return frozenset({wrote.mail} if wrote else ())
+        return author.of_commit(self.root, self.release.git_commit)
 
 
 def approve(

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +13,15 @@ import typer
 from rich.console import Console
 
 from cli import exit_codes
-from cli.answer import print_json
+from cli.answer import CommandError, print_json
 from cli.sheet import Sheet, show_sheet
 from durable.places import PACKAGE_ROOT
 from promotion.carry_out import Done, How, alone, carry_out, refuse
-from promotion.errors import NothingToDoError, RefusedError
+from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import GateResult, Outcome
-from promotion.judge import Repository, judged
+from promotion.judge import Judged, Repository, judged
 from promotion.proposal import Move, Proposal
+from promotion.release import SHOWN_DIGITS
 from sandbox.reporter import Reporter, TerminalReporter, reporter_for
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
 
@@ -68,31 +69,67 @@ _COLOURS = {
 }
 
 
-def run_move(move: Move, repository: Repository, how: How, *, yes: bool, as_json: bool) -> None:
-    """Judges, shows, and with `yes` does it. Raises what `carry_out` raises, and typer.Exit."""
-    with alone(repository, move.target, str(move)) if yes else nullcontext():
-        with judged(move, repository) as found:
-            proposal = found.proposal
-            if not as_json:
-                show_proposal(proposal)
-            done, error, code = None, None, exit_codes.DONE
-            try:
-                if yes:
-                    done = carry_out(found, repository, how)
-                else:
-                    refuse(proposal)
-            except (RefusedError, NothingToDoError) as refusal:
-                if not as_json:
-                    raise
-                error = str(refusal)
-                refused = isinstance(refusal, RefusedError)
-                code = exit_codes.REFUSED if refused else exit_codes.NOTHING_TO_DO
-        if as_json:
-            print_json({**document(proposal, done), "error": error})
-        else:
-            show_done(proposal, done)
-        if code:
-            raise typer.Exit(code)
+def how_of(yes: bool, no_up: bool, commit: bool, branch: str | None) -> How:
+    """Raises CommandError where options contradict each other."""
+    if not yes and (no_up or commit or branch):
+        raise CommandError("--no-up, --commit and --branch say how to do it: add --yes")
+    if branch and (commit or no_up):
+        raise CommandError("--branch commits, and does no up: leave out --commit and --no-up")
+    return How(up=not no_up, commit=commit, branch=branch)
+
+
+def run_move(
+    stack: str,
+    find: Callable[[], Move],
+    here: Repository,
+    how: How,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Judges the move that `find` finds, shows it, and with `yes` does it.
+
+    Raises what `carry_out` raises, and typer.Exit.
+    """
+
+    def do(found: Judged) -> Done | None:
+        if yes:
+            return carry_out(found, here, how)
+        refuse(found.proposal)
+        return None
+
+    with alone(here, stack, "moves a release") if yes else nullcontext():
+        move = find()
+        with judged(move, here) as found:
+            answer(found, do, here, how, as_json=as_json)
+
+
+def answer(
+    found: Judged,
+    do: Callable[[Judged], Done | None],
+    here: Repository,
+    how: How,
+    *,
+    as_json: bool,
+) -> None:
+    """Shows a proposal and does it; with `as_json` a refusal has all of it too."""
+    if not as_json:
+        show_proposal(found.proposal)
+        show_done(found.proposal, do(found), how)
+        return
+    try:
+        print_json(document(found.proposal, do(found)))
+    except (RefusedError, NothingToDoError, PromotionError) as error:
+        last = here.record(found.proposal.move.target).last
+        entry = last.model_dump() if last else None
+        print_json({**document(found.proposal, None), "entry": entry, "error": str(error)})
+        raise typer.Exit(_code(error)) from None
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, NothingToDoError):
+        return exit_codes.NOTHING_TO_DO
+    return exit_codes.REFUSED if isinstance(error, RefusedError) else exit_codes.ERROR
 
 
 def show_proposal(proposal: Proposal) -> None:
@@ -119,15 +156,20 @@ def show_proposal(proposal: Proposal) -> None:
             console.print(f"  what to do: {gate.remedy}", markup=False, soft_wrap=True)
 
 
-def show_done(proposal: Proposal, done: Done | None) -> None:
+def show_done(proposal: Proposal, done: Done | None, how: How) -> None:
     move = proposal.move
     if done is None:
         typer.echo(f"all gates let it pass; nothing is done yet: again with --yes does the {move}")
         return
     for commit in done.commits:
-        typer.echo(f"committed as {commit[:12]}")
+        typer.echo(f"committed as {commit[:SHOWN_DIGITS]}")
     if done.entry.stage == "applied":
         typer.echo(f"{move}: applied, entry {done.entry.number} of the record")
+    elif how.branch:
+        typer.echo(
+            f"{move}: nothing has changed here; push branch {how.branch}, and once it is merged,"
+            f" moe up {move.target} applies it, by the plan that was gated"
+        )
     else:
         typer.echo(f"{move}: begun; moe up {move.target} applies it, by the plan that was gated")
 

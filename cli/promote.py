@@ -5,10 +5,20 @@ from typing import Annotated
 import typer
 
 from cli.answer import CommandError, answering
-from cli.move import EMPTY, AsJson, Branch, Commit, NoUp, Promtool, Yes, repository, run_move
+from cli.move import (
+    EMPTY,
+    AsJson,
+    Branch,
+    Commit,
+    NoUp,
+    Promtool,
+    Yes,
+    how_of,
+    repository,
+    run_move,
+)
 from durable.places import PACKAGE_ROOT
 from promotion import author
-from promotion.carry_out import How
 from promotion.errors import PromotionError
 from promotion.judge import Repository
 from promotion.proposal import Move
@@ -51,18 +61,12 @@ def promote(
         for stack in (source, target):
             reading.from_file(stack)
         with repository(promtool) as here:
-            found = here.releases.get(release) if release else _run_by(source, here)
-            move = Move("promotion", source, target, found, author.current(PACKAGE_ROOT))
-            run_move(move, here, how, yes=yes, as_json=as_json)
 
+            def find() -> Move:
+                found = here.releases.get(release) if release else _run_by(source, here)
+                return Move("promotion", source, target, found, author.current(PACKAGE_ROOT))
 
-def how_of(yes: bool, no_up: bool, commit: bool, branch: str | None) -> How:
-    """Raises CommandError where options contradict each other."""
-    if not yes and (no_up or commit or branch):
-        raise CommandError("--no-up, --commit and --branch say how to do it: add --yes")
-    if branch and (commit or no_up):
-        raise CommandError("--branch commits, and does no up: leave out --commit and --no-up")
-    return How(up=not no_up, commit=commit, branch=branch)
+            run_move(target, find, here, how, yes=yes, as_json=as_json)
 
 
 def _run_by(source: str, here: Repository) -> Release:

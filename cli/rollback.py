@@ -5,8 +5,18 @@ from typing import Annotated
 import typer
 
 from cli.answer import CommandError, answering
-from cli.move import EMPTY, AsJson, Branch, Commit, NoUp, Promtool, Yes, repository, run_move
-from cli.promote import how_of
+from cli.move import (
+    EMPTY,
+    AsJson,
+    Branch,
+    Commit,
+    NoUp,
+    Promtool,
+    Yes,
+    how_of,
+    repository,
+    run_move,
+)
 from durable.places import PACKAGE_ROOT
 from promotion import author
 from promotion.proposal import Move
@@ -38,8 +48,9 @@ def rollback(
 ) -> None:
     """Bring a stack back to a release that it ran before, its program included.
 
-    Gates that only time can pass (soak, approvals, drift, order, quiet alerts) are not asked;
-    settings, preview, policies, protected resources and alert rules are.
+    What only time or other people can give is not asked (order, source, soak, drift, quiet alerts,
+    approvals); committed files, record, program, settings, preview, policies, protected
+    resources, alert rules and cost are.
     """
     with answering(as_json, EMPTY):
         how = how_of(yes, no_up, commit, branch)
@@ -47,9 +58,12 @@ def rollback(
             raise CommandError("--why: missing; allowed: a few words for the record")
         reading.from_file(stack)
         with repository(promtool) as here:
-            found = release_to_go_back_to(stack, to, here)
-            move = Move("rollback", None, stack, found, author.current(PACKAGE_ROOT), why)
-            run_move(move, here, how, yes=yes, as_json=as_json)
+
+            def find() -> Move:
+                found = release_to_go_back_to(stack, to, here)
+                return Move("rollback", None, stack, found, author.current(PACKAGE_ROOT), why)
+
+            run_move(stack, find, here, how, yes=yes, as_json=as_json)
 
 
 app = typer.Typer(add_completion=False)

@@ -1,38 +1,44 @@
 """`moe up`: applies a promotion that was begun without, by the plan that was gated."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from cli.answer import answering, print_json
-from cli.move import EMPTY, AsJson, document, repository, show_done
+from cli.answer import answering
+from cli.move import EMPTY, AsJson, Commit, Promtool, answer, repository
 from durable.places import PACKAGE_ROOT
 from promotion import author
-from promotion.carry_out import alone, finish
+from promotion.carry_out import How, alone, finish, finishing
+from promotion.judge import judged
 from stacks import reading
 
 EPILOG = (
     "Example: .venv/bin/moe up staging\n\n"
-    "Exit codes: 0 applied, 1 error, 2 the plan or the file is not what was gated, 3 nothing waits."
+    "Exit codes: 0 applied, 1 error, 2 a gate refuses, or the plan or the file is not what was"
+    " gated, 3 nothing waits."
 )
 
 
 def up(
     stack: Annotated[str, typer.Argument(help="The stack whose promotion waits.")],
+    commit: Commit = False,
+    promtool: Promtool = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply a promotion or a rollback that was begun with --no-up, or merged from its branch.
 
-    The stack is previewed again: only the plan that was gated is applied, any other is refused.
+    Every gate is asked again, and the stack is previewed again: only the plan that was gated is
+    applied, any other is refused.
     """
     with answering(as_json, EMPTY):
         reading.from_file(stack)
-        with repository(False) as here, alone(here, stack, "up"):
-            done, proposal = finish(stack, author.current(PACKAGE_ROOT), here)
-        if as_json:
-            print_json(document(proposal, done))
-        else:
-            show_done(proposal, done)
+        how = How(commit=commit)
+        with repository(promtool) as here, alone(here, stack, "up"):
+            entry, move = finishing(stack, author.current(PACKAGE_ROOT), here)
+            with judged(move, here) as found:
+                do = partial(finish, entry, repository=here, how=how)
+                answer(found, do, here, how, as_json=as_json)
 
 
 app = typer.Typer(add_completion=False)

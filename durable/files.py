@@ -33,10 +33,12 @@ def create_file(path: Path, content: bytes | str) -> None:
 
     Raises FileExistsError where somebody was first: of two at once, one wins.
     """
+    new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with _draft(path, content, _READABLE) as draft:
         path.hardlink_to(draft)
-    _sync_folder(path.parent)
+    for folder in (path.parent, *(made.parent for made in new)):
+        _sync_folder(folder)
 
 
 def _replace(path: Path, content: bytes | str, mode: int) -> None:

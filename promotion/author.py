@@ -1,13 +1,10 @@
 """Who does it, as git knows them."""
 
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from promotion.errors import PromotionError
-
-_SHOWN = re.compile(r"(?P<name>.*) <(?P<mail>[^<>]+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +29,14 @@ def current(root: Path) -> Author:
     return Author(name, mail)
 
 
-def of_commit(root: Path, commit: str) -> Author | None:
-    """None where git does not know the commit here."""
-    match = _SHOWN.fullmatch(_git(root, "show", "--no-patch", "--format=%an <%ae>", commit))
-    return Author(match["name"], match["mail"]) if match else None
+def of_commit(root: Path, commit: str) -> frozenset[str]:
+    """Address of who wrote a commit, who may be another than who merged it.
+
+    Empty where git does not know the commit.
+    """
+    # One that is signed would else begin with what gpg says of it.
+    show = ("-c", "log.showSignature=false", "show", "--no-patch", "--format=%ae")
+    return frozenset(_git(root, *show, commit).splitlines())
 
 
 def _git(root: Path, *arguments: str) -> str:

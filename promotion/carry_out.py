@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from durable.locks import held_lock
+from durable.locks import LockHeldError, held_lock
 from durable.places import cache_root, checkout_key
+from gate.formats.printable import one_line
 from promotion import steps
 from promotion.author import Author
-from promotion.commit import commit_here, commit_on_branch
+from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted
 from promotion.errors import NothingToDoError, RefusedError
-from promotion.judge import Judged, Repository, judged
+from promotion.judge import Judged, Repository
+from promotion.places import RECORD
 from promotion.proposal import Move, Proposal
 from promotion.record import Entry, open_entry, text_of
 from promotion.release import SHOWN_DIGITS
@@ -41,21 +43,26 @@ class Done:
 def alone(repository: Repository, stack: str, purpose: str) -> Iterator[None]:
     """One move of a stack at a time in this checkout.
 
-    The second is told who is first: LockHeldError. In two checkouts the record tells, or the
-    backend's own lock.
+    The second is told who is first: RefusedError. In two checkouts the backend tells, by its lock
+    or by its history.
     """
     key = checkout_key(repository.root)
     lock = cache_root() / "locks" / f"promotion-{key}-{stack}.lock"
-    with held_lock(lock, purpose, on_wait=lambda holder: None, wait_seconds=0):
-        yield
+    try:
+        with held_lock(lock, purpose, on_wait=lambda holder: None, wait_seconds=0):
+            yield
+    except LockHeldError as error:
+        raise RefusedError(str(error)) from None
 
 
 def carry_out(found: Judged, repository: Repository, how: How) -> Done:
     """Raises RefusedError, PromotionError, and NothingToDoError where the target runs it."""
     proposal = found.proposal
     refuse(proposal)
+    steps.check_file(proposal, repository)
     entry = steps.begun_entry(proposal, repository)
     if how.branch:
+        refuse_uncommitted(repository.root, RECORD / entry.target)
         commit = commit_on_branch(
             repository.root, how.branch, _contents(entry, proposal, repository), markdown(proposal)
         )
@@ -67,10 +74,24 @@ def carry_out(found: Judged, repository: Repository, how: How) -> Done:
     commits = _committed(how, repository, [written, begun, release], markdown(proposal))
     if not how.up:
         return Done(entry, commits)
-    end = steps.up(entry, found, repository)
-    ended = repository.record(end.target).file(end.number)
-    words = f"{proposal.move}: applied\n"
-    return Done(end, (*commits, *_committed(how, repository, [ended], words)))
+    end, ended = _up(entry, found, repository, how)
+    return Done(end, (*commits, *ended))
+
+
+def _up(
+    entry: Entry, found: Judged, repository: Repository, how: How
+) -> tuple[Entry, tuple[str, ...]]:
+    """The end, which is committed where it is a failure too: history must not lack it."""
+    commits: tuple[str, ...] = ()
+    try:
+        end = steps.up(entry, found, repository)
+    finally:
+        record = repository.record(entry.target)
+        last = record.last
+        if last is not None and last.ends == entry.number:
+            words = f"{found.proposal.move}: {last.stage}\n"
+            commits = _committed(how, repository, [record.file(last.number)], words)
+    return end, commits
 
 
 def _contents(entry: Entry, proposal: Proposal, repository: Repository) -> dict[Path, str]:
@@ -101,47 +122,54 @@ def refuse(proposal: Proposal) -> None:
         raise NothingToDoError(f"{move.target} runs release {move.release.short_id} already")
     if open_move is not None and move.kind == "promotion" and open_move.release != move.release.id:
         raise RefusedError(
-            f"{open_move.kind} of release {open_move.release[:12]} to {move.target} was begun at"
-            f" {open_move.at} by {open_move.by} and has not ended: `{command(open_move)}` finishes"
-            f" it, `moe rollback {move.target} --yes` gives it up"
+            f"{open_move.kind} of release {open_move.release[:SHOWN_DIGITS]} to {move.target} was"
+            f" begun at {open_move.at} by {one_line(open_move.by)} and has not ended:"
+            f" `{command(open_move)}` finishes it, `moe rollback {move.target} --why ... --yes`"
+            " gives it up"
         )
     if refusing := proposal.refusing:
         names = ", ".join(gate.gate for gate in refusing)
         raise RefusedError(f"refused by {len(refusing)} of {len(proposal.gates)} gates: {names}")
 
 
-def finish(stack: str, by: Author, repository: Repository) -> tuple[Done, Proposal]:
-    """`up` of a move that was begun with no `up`: by a plan that is the same as what was gated.
+def finishing(stack: str, by: Author, repository: Repository) -> tuple[Entry, Move]:
+    """The entry that waits for its `up`, and the move to judge again before.
 
-    Raises NothingToDoError where none waits, RefusedError where the file or the plan differs.
+    Raises NothingToDoError where none waits, RefusedError where the file is not the one of it.
     """
-    record = repository.record(stack)
-    entry = open_entry(record)
+    entry = open_entry(repository.record(stack))
     if entry is None:
         raise NothingToDoError(f"no promotion of {stack} waits for an `up`")
     path = stack_file(stack, repository.root / "stacks")
-    again = f"judge it again: {command(entry)}"
-    if steps.digest_of(path.read_text(encoding="utf-8")) != entry.file:
+    if steps.digest_of(path.read_bytes().decode()) != entry.file:
         raise RefusedError(
-            f"{path.parent.name}/{path.name} is not the file that was gated; {again}"
+            f"{path.parent.name}/{path.name} is not the file that was gated; judge it again:"
+            f" {command(entry)}"
         )
     release = repository.releases.get(entry.release)
-    move = Move(entry.kind, entry.source, stack, release, by, entry.why)
-    with judged(move, repository, of_program_alone=True) as found:
-        if refusing := found.proposal.refusing:
-            names = ", ".join(gate.gate for gate in refusing)
-            raise RefusedError(f"{stack}: what was gated is refused now by {names}; {again}")
-        if found.proposal.plan != entry.plan:
-            raise RefusedError(
-                f"{stack}: the plan no longer matches what was gated as entry {entry.number} of the"
-                f" record: the program, the state or the world has changed since; {again}"
-            )
-        return Done(steps.up(entry, found, repository)), found.proposal
+    return entry, Move(entry.kind, entry.source, stack, release, by, entry.why, entry.by)
+
+
+def finish(entry: Entry, found: Judged, repository: Repository, how: How) -> Done:
+    """`up` of a move that was begun without: every gate again, and by the same plan.
+
+    Raises RefusedError where a gate refuses now, or the plan is another.
+    """
+    if found.proposal.refusing:
+        refuse(found.proposal)
+    if found.proposal.plan != entry.plan:
+        raise RefusedError(
+            f"{entry.target}: the plan no longer matches what was gated as entry {entry.number} of"
+            " the record: the program, the state or the world has changed since; judge it again:"
+            f" {command(entry)}"
+        )
+    end, commits = _up(entry, found, repository, how)
+    return Done(end, commits)
 
 
 def command(entry: Entry) -> str:
     """What one types to do it, again."""
     release = entry.release[:SHOWN_DIGITS]
     if entry.kind == "rollback":
-        return f"moe rollback {entry.target} --to {release} --yes"
+        return f"moe rollback {entry.target} --to {release} --why ... --yes"
     return f"moe promote {entry.source} {entry.target} --release {release} --yes"

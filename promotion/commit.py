@@ -24,20 +24,27 @@ def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], mess
 
     Raises PromotionError where the branch is there already, or its name is none.
     """
+    head = _git(root, "rev-parse", "HEAD")
     reference = f"refs/heads/{branch}"
     _git(root, "check-ref-format", "--branch", branch)
     with tempfile.TemporaryDirectory(prefix="moe-promote-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        _git(root, "read-tree", "HEAD", environment=index)
+        _git(root, "read-tree", head, environment=index)
         for path, text in contents.items():
             blob = _git(root, "hash-object", "-w", "--stdin", given=text)
             entry = f"100644,{blob},{path.relative_to(root).as_posix()}"
             _git(root, "update-index", "--add", "--cacheinfo", entry, environment=index)
         tree = _git(root, "write-tree", environment=index)
-    commit = _git(root, "commit-tree", tree, "-p", "HEAD", given=message)
+    commit = _git(root, "commit-tree", tree, "-p", head, given=message)
     # The last word says that the branch must be new: of two at once one wins.
     _git(root, "update-ref", reference, commit, "")
     return commit
+
+
+def refuse_uncommitted(root: Path, folder: Path) -> None:
+    """Raises PromotionError where a branch would build on what only this checkout has."""
+    if changed := _git(root, "status", "--porcelain", "--", str(folder)):
+        raise PromotionError(f"--branch: {folder} has what is not committed yet: {changed}")
 
 
 def _git(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from gate.formats.printable import printable
 from promotion.drift import Drift, PropertyDrift, ResourceDrift
 from promotion.property_path import ABSENT
 
@@ -47,7 +48,8 @@ def lines(drift: Drift) -> Iterator[str]:
 def _text(value: Any) -> str:
     if value is ABSENT:
         return "(none)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # What stands in a cluster may be meant for a terminal.
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _cut(text: str, begin: int) -> str:

@@ -61,9 +61,10 @@ def with_waivers(
 
 
 def _with_waiver(result: GateResult, waivers: Sequence[GateWaiver], today: date) -> GateResult:
-    waiver = next((each for each in waivers if each.gate == result.gate), None)
-    if not result.refuses or waiver is None:
+    ours = [each for each in waivers if each.gate == result.gate]
+    if not result.refuses or not ours:
         return result
+    waiver = max(ours, key=lambda each: each.expires)
     if waiver.is_expired(today):
         words = f"the waiver of {waiver.owner} has expired on {waiver.expires}"
         return replace(result, details=(*result.details, words))

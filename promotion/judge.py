@@ -15,10 +15,12 @@ from promotion import author, bill, stack_file
 from promotion.approvals import subject
 from promotion.difference import KeyChange, difference
 from promotion.drift import drift_of
+from promotion.errors import PromotionError
 from promotion.gate import GateResult, could_not_check, not_demanded, with_waivers
 from promotion.gates import (
     alerts_quiet,
     approvals,
+    committed,
     cost,
     drift,
     of_check,
@@ -94,7 +96,11 @@ class Side:
 
     @property
     def released(self) -> Released | None:
-        return self.state.released if self.state else None
+        """None also where another version of the program has said it."""
+        try:
+            return self.state.released if self.state else None
+        except PromotionError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -115,24 +121,22 @@ class Planned:
 
 
 @contextmanager
-def judged(
-    move: Move, repository: Repository, *, of_program_alone: bool = False
-) -> Iterator[Judged]:
-    """The program is gone after the block; with `of_program_alone` no other gate is asked.
+def judged(move: Move, repository: Repository) -> Iterator[Judged]:
+    """The program is gone after the block.
 
     Raises SettingsError, and PromotionError where Pulumi cannot be asked.
     """
     entries = repository.record(move.target)
+    # First: whoever appends from here on is noticed.
+    last, interrupted = entries.last, open_entry(entries)
     repository.tell(f"{move.target}: state and history")
     target = Side.of(move.target, repository)
     path = reading.stack_file(move.target, repository.root / "stacks")
-    before = path.read_text(encoding="utf-8")
+    before = path.read_bytes().decode()
     changes = stack_file.changes(move.release, target.settings)
     after = stack_file.with_changes(before, changes, path)
     with program_of(repository.root, move.release, move.target, after) as program:
-        results = [program.gate]
-        if not of_program_alone:
-            results += _of_sides(move, repository, target)
+        results = [program.gate, *_of_sides(move, repository, target)]
         of_program, planned = _of_program(move, repository, target, program)
         promotion = target.settings.promotion
         waivers = promotion.waivers if promotion else ()
@@ -143,12 +147,13 @@ def judged(
             _differs(move, target.released),
             repository.releases.of(target.released) if target.released else None,
             results,
+            before,
             after,
             planned.digest,
             planned.changes,
             last_update(target.updates),
-            entries.last,
-            open_entry(entries),
+            last,
+            interrupted,
         )
         yield Judged(proposal, program, target.pulumi)
 
@@ -160,13 +165,17 @@ def _differs(move: Move, runs: Released | None) -> Sequence[KeyChange]:
 
 def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[GateResult]:
     """Gates on what both stacks are and have been."""
-    releases = repository.releases
-    yield record.judge(problems(repository.root, move.target, target.updates, releases))
+    releases, root = repository.releases, repository.root
+    wrong = problems(root, move.target, target.updates, releases)
+    yield committed.judge(root, move.source, move.target)
     if move.source is None:
+        yield record.judge(wrong)
         yield from (not_demanded(gate, "not asked of a rollback") for gate in _OF_A_PROMOTION)
         return
     repository.tell(f"{move.source}: state and history")
     source = Side.of(move.source, repository)
+    wrong += problems(root, source.name, source.updates, releases)
+    yield record.judge(wrong)
     yield order.judge(
         source.name,
         target.name,
@@ -189,13 +198,21 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
         now,
         source.pulumi.environment,
     )
+    yield _of_approvals(move, repository, promotion)
+
+
+def _of_approvals(move: Move, repository: Repository, promotion: Promotion) -> GateResult:
+    """By others than who wrote the release, and who moves it now or began to."""
     written_by = author.of_commit(repository.root, move.release.git_commit)
-    yield approvals.judge(
-        repository.root,
-        subject(move.release.id, source.name, repository.record(target.name)),
-        promotion,
-        frozenset(each.mail for each in (move.by, written_by) if each),
-    )
+    if promotion.approvals and not written_by:
+        return could_not_check(
+            approvals.GATE,
+            f"git does not say who wrote commit {move.release.git_commit[:12]}",
+            remedy=f"git fetch origin {move.release.git_commit}",
+        )
+    target = repository.record(move.target)
+    wanted = subject(move.release.id, str(move.source), target)
+    return approvals.judge(repository.root, wanted, promotion, written_by | move.movers)
 
 
 def _of_program(
@@ -209,7 +226,7 @@ def _of_program(
     engine = PlanningEngine(target.pulumi.in_folder(program.folder), program.plan)
     asked = Asked(program.folder, engine, promtool=repository.promtool, tell=repository.tell)
     section = check(move.target, asked)
-    results = of_check.judge(section)
+    results = of_check.judge(section, needs_promtool=move.source is not None)
     came_to_its_end = not any(each.refuses for each in results if each.gate == of_check.PREVIEW)
     if engine.run is None or not came_to_its_end:
         reason, remedy = "the preview did not come to its end", "mend the preview first"

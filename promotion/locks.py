@@ -15,10 +15,15 @@ _HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 _LOCKED = "the stack is currently locked by"
 
 
+def is_locked(output: str) -> bool:
+    """Whether `output` is a refusal for a lock."""
+    return _LOCKED in " ".join(output.split())
+
+
 def release_dead_lock(output: str, stack: PulumiStack) -> bool:
     """Whether `output` was a refusal for locks whose processes are all gone; they are no more."""
     holders = list(_HOLDER.finditer(output))
-    if _LOCKED not in " ".join(output.split()) or not holders or any(map(_may_live, holders)):
+    if not is_locked(output) or not holders or any(map(_may_live, holders)):
         return False
     return stack.release_lock()
 

@@ -3,12 +3,15 @@
 A rollback over an upgrade of a package must not wait for somebody to install the old one by hand.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 FOLDER = ".venv"
 LOCK = "uv.lock"
+# Else uv would change the environment that this runs in.
+_OF_AN_ENVIRONMENT = ("UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV")
 
 
 def provide(root: Path, program: Path) -> str:
@@ -26,6 +29,7 @@ def provide(root: Path, program: Path) -> str:
     result = subprocess.run(
         [uv, "sync", "--quiet", "--locked", "--no-dev", "--no-install-project"],
         cwd=program,
+        env={name: value for name, value in os.environ.items() if name not in _OF_AN_ENVIRONMENT},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

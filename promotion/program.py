@@ -50,6 +50,12 @@ def _extract(root: Path, release: Release, folder: Path) -> GateResult:
         return failed(
             GATE, f"commit {commit[:12]} is not here: {error}", remedy=f"git fetch origin {commit}"
         )
+    if not git.is_in_history(root, commit):
+        return failed(
+            GATE,
+            f"commit {commit[:12]} is not in the history of what is checked out",
+            remedy="merge it; after a squash create the release again: moe release create",
+        )
     if (found := program_digest(folder)) != release.contents.program:
         return failed(
             GATE,

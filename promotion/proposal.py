@@ -1,5 +1,6 @@
 """What a promotion or a rollback would do, and what its gates say."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,14 @@ class Move:
     release: Release
     by: Author
     why: str = ""
+    begun_by: str = ""
+    """Who began it, as the record has it, where somebody else ends it."""
+
+    @property
+    def movers(self) -> frozenset[str]:
+        """Addresses of who moves it, none of whom may approve it."""
+        begun_by = re.search(r"<([^<>]+)>$", self.begun_by)
+        return frozenset({self.by.mail} | ({begun_by[1]} if begun_by else set()))
 
     def __str__(self) -> str:
         way = f"{self.source} -> {self.target}" if self.source else self.target
@@ -29,8 +38,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`file_after` is the whole stack file with the release in it; `plan` a digest, and
-    `plan_changes` how many resources it would change.
+    """`file_before` is the whole stack file, `file_after` with the release in it.
+
+    `plan` is a digest, and `plan_changes` how many resources it would change.
 
     `last_update` is when the newest update of the target began, as it was when this was judged.
     `differs` is what the target runs against what the release has, its program included; `after`
@@ -42,6 +52,7 @@ class Proposal:
     differs: Sequence[KeyChange]
     replaces: Release | None
     gates: Sequence[GateResult]
+    file_before: str
     file_after: str
     plan: str | None
     plan_changes: int
@@ -55,5 +66,12 @@ class Proposal:
 
     @property
     def is_done(self) -> bool:
-        """Whether the target runs all of the release already, and nothing was left half done."""
-        return not (self.changes or self.differs or self.plan_changes or self.interrupted)
+        """Whether the target runs all of the release, and the record says how it came there.
+
+        A failed `up` leaves the output `release` behind too, so that alone says nothing.
+        """
+        last = self.after
+        is_recorded = (
+            last is not None and last.stage == "applied" and last.release == self.move.release.id
+        )
+        return is_recorded and not (self.changes or self.differs or self.plan_changes)

@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from gate.formats.printable import one_line
 from gate.stacks import pulumi
 from gate.stacks.colours import plain
 from gate.stacks.engine import Run
@@ -42,9 +45,20 @@ class State:
 
     @property
     def released(self) -> Released | None:
-        """What the program said that it deploys; None from a program that says nothing."""
+        """What the program said that it deploys; None from a program that says nothing.
+
+        Raises PromotionError where it said something else than this version knows.
+        """
         said = self.outputs.get("release")
-        return Released.model_validate(said) if said else None
+        try:
+            return Released.model_validate(said) if said else None
+        except ValidationError as error:
+            reasons = "; ".join(
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            )
+            raise PromotionError(
+                f"output `release` is none that this program knows: {one_line(reasons)}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)

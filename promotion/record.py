@@ -22,7 +22,7 @@ from gate.formats.printable import one_line
 from promotion.errors import PromotionError, RefusedError
 from promotion.gate import GateResult
 from promotion.places import RECORD
-from promotion.release import canonical
+from promotion.release import SHOWN_DIGITS, canonical
 
 Kind = Literal["promotion", "rollback"]
 Stage = Literal["begun", "applied", "failed"]
@@ -157,7 +157,8 @@ class Record:
         except FileExistsError:
             first = read(path)
             raise RefusedError(
-                f"{first.by} was first: {first.kind} of {first.release[:12]} to {self.stack},"
+                f"{one_line(first.by)} was first: {first.kind} of {first.release[:SHOWN_DIGITS]} to"
+                f" {self.stack},"
                 f" {first.stage} at {first.at}; look at `moe history {self.stack}`, then try again"
             ) from None
 

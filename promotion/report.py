@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gate.formats.printable import one_line
 from promotion.gate import GateResult
 from promotion.proposal import Proposal
 
@@ -16,7 +17,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield f"{move.kind.capitalize()} of release {move.release.short_id}, {way}"
     yield ""
     if move.why:
-        yield f"Why: {move.why}"
+        yield f"Why: {one_line(move.why)}"
         yield ""
     yield f"By {move.by}. Release {move.release.id}."
     yield ""
@@ -37,4 +38,4 @@ def _evidence(gate: GateResult) -> str:
 
 
 def _cell(text: str | None) -> str:
-    return " ".join((text or "").split()).replace("|", "\\|")
+    return one_line(text or "").replace("|", "\\|")

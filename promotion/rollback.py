@@ -2,15 +2,15 @@
 
 from promotion.errors import NothingToDoError, PromotionError
 from promotion.judge import Repository
-from promotion.record import applied, open_entry
-from promotion.release import Release
+from promotion.record import applied
+from promotion.release import SHOWN_DIGITS, Release
 
 
 def release_to_go_back_to(stack: str, digits: str | None, repository: Repository) -> Release:
     """The one asked for, which the stack must have run; else the one that it ran before.
 
-    What was half done counts as run: one goes back to the last that came to its end. Raises
-    PromotionError, and NothingToDoError where the record has none.
+    From a move that failed or was interrupted one goes back to the last that came to its end; from
+    a rollback, which somebody has done already, to none. Raises PromotionError, NothingToDoError.
     """
     record = repository.record(stack)
     ran = [entry.release for entry in applied(record)]
@@ -23,13 +23,18 @@ def release_to_go_back_to(stack: str, digits: str | None, repository: Repository
                 " shows what it ran"
             )
         return wanted
-    interrupted = open_entry(record)
-    if interrupted is not None:
-        before = ran[-1] if ran else interrupted.replaces
-    else:
-        before = _before_the_last(ran) or next(
-            (entry.replaces for entry in applied(record) if entry.replaces), None
+    last = record.last
+    if last is None:
+        raise NothingToDoError(f"the record of {stack} is empty: nothing was promoted there")
+    if last.stage != "applied":
+        before = ran[-1] if ran else last.replaces
+    elif last.kind == "rollback":
+        raise NothingToDoError(
+            f"{stack} was rolled back to {last.release[:SHOWN_DIGITS]} at {last.at} already; --to"
+            " names another release"
         )
+    else:
+        before = _before_the_last(ran) or last.replaces
     if before is None:
         raise NothingToDoError(f"the record of {stack} has no release before this one")
     return repository.releases.get(before)

@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from preflight.stack_cost import stack_cost
 from promotion.errors import PromotionError
 from promotion.pulumi_stack import PulumiStack, State, Update
@@ -211,13 +209,8 @@ class _View:
 def _released(name: str, state: State) -> Released | None:
     try:
         return state.released
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PromotionError(
-            f"stack {name}: its output `release` is none that this program knows: {where}:"
-            f" {first['msg']}"
-        ) from None
+    except PromotionError as error:
+        raise PromotionError(f"stack {name}: its {error}") from None
 
 
 def _waivers(settings: Settings, now: datetime) -> Iterator[WaiverSeen]:

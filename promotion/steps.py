@@ -8,13 +8,14 @@ import hashlib
 from pathlib import Path
 
 from durable.files import replace_file
+from gate.formats.printable import one_line
 from gate.stacks import events
 from gate.stacks.engine import Run
 from promotion.anchor import message
 from promotion.author import Author
 from promotion.errors import PromotionError, RefusedError
 from promotion.judge import Judged, Repository
-from promotion.locks import release_dead_lock
+from promotion.locks import is_locked, release_dead_lock
 from promotion.proposal import Proposal
 from promotion.pulumi_stack import last_update
 from promotion.record import Entry, GateSaid
@@ -26,6 +27,7 @@ _CHANGED_SINCE = (
 _REFUSALS = (_CHANGED_SINCE, "violates plan", "not allowed by the plan")
 """The last two are the engine's words where an `up` would exceed its plan."""
 _LAST_LINES = 6
+_MOST_CHARACTERS = 2000
 
 
 def begun_entry(proposal: Proposal, repository: Repository) -> Entry:
@@ -54,9 +56,17 @@ def begin(entry: Entry, repository: Repository) -> None:
 
 def write(proposal: Proposal, repository: Repository) -> Path:
     """Puts the release into the stack's file; the file."""
-    path = stack_file(proposal.move.target, repository.root / "stacks")
-    if path.read_text(encoding="utf-8") != proposal.file_after:
+    path = check_file(proposal, repository)
+    if path.read_bytes().decode() != proposal.file_after:
         replace_file(path, proposal.file_after)
+    return path
+
+
+def check_file(proposal: Proposal, repository: Repository) -> Path:
+    """The stack's file; raises RefusedError where somebody has edited it since it was judged."""
+    path = stack_file(proposal.move.target, repository.root / "stacks")
+    if path.read_bytes().decode() not in (proposal.file_before, proposal.file_after):
+        raise RefusedError(f"{path.parent.name}/{path.name} was edited while it was judged; again")
     return path
 
 
@@ -64,9 +74,13 @@ def up(entry: Entry, judged: Judged, repository: Repository) -> Entry:
     """Applies the plan, and nothing that exceeds it; the entry that ends the begun one.
 
     Raises RefusedError where the plan no longer matches, PromotionError where `pulumi` fails, with
-    the end on record in both cases; KeyboardInterrupt leaves the begun entry open.
+    the end on record in both cases; KeyboardInterrupt, and a lock that
+    somebody holds, leave the begun entry open.
     """
     why = _changed_since(judged) or _apply(entry, judged, repository)
+    if is_locked(why):
+        # Whoever works there may be the `up` of this very entry, whose `moe` was killed.
+        raise PromotionError(f"{entry.target}: {why}; the same command goes on once that has ended")
     end = end_entry(entry, judged.proposal.move.by, repository, why)
     repository.record(entry.target).append(end)
     if not why:
@@ -106,7 +120,9 @@ def _apply(entry: Entry, judged: Judged, repository: Repository) -> str:
     """What went wrong; empty where the stack runs the release."""
     repository.tell(f"{entry.target}: pulumi up by the plan")
     run = _up(entry, judged)
-    if run.exit_code != 0 and release_dead_lock(run.output, judged.target):
+    # None of ours was left behind where nothing was interrupted.
+    was_left = judged.proposal.interrupted is not None
+    if run.exit_code != 0 and was_left and release_dead_lock(run.output, judged.target):
         repository.tell(f"{entry.target}: pulumi up again, past the lock of a process that is gone")
         run = _up(entry, judged)
     return _why_not(run) if run.exit_code else _not_as_released(judged)
@@ -122,7 +138,7 @@ def _up(entry: Entry, judged: Judged) -> Run:
 
 def _why_not(run: Run) -> str:
     said = events.errors(run.events) or run.output.strip().splitlines()[-_LAST_LINES:]
-    return " ".join(" ".join(said).split())
+    return one_line(" ".join(said))[:_MOST_CHARACTERS]
 
 
 def _not_as_released(judged: Judged) -> str:

@@ -67,7 +67,7 @@ def verified(
             found.append(RecordProblem(*str(error).split(": ", 1)))
     whats = [*wrong(stack, entries), *_without_release(entries, releases)]
     if updates is not None:
-        whats += _unlike_history(entries, updates)
+        whats += [*_unlike_history(entries, updates), *_applied_unseen(entries, updates)]
     found += [_problem(record.file(number), what) for number, what in sorted(whats)]
     confirmed = None if updates is None else _confirmed(entries, updates)
     return Verified(stack, len(entries), found, confirmed)
@@ -118,6 +118,18 @@ def _unlike_history(
                 f"Pulumi has deployed entry {number} as {digest[:SHOWN_DIGITS]}, which was removed"
                 " or rewritten here; or this checkout is behind",
             )
+
+
+def _applied_unseen(
+    entries: Mapping[int, Entry | None], updates: Sequence[Update]
+) -> Iterator[tuple[int, str]]:
+    """What was applied has an update; older ones a backend may have forgotten."""
+    deployed = {pair[0] for pair in map(anchored, updates) if pair}
+    for number, entry in entries.items():
+        if entry is None or entry.stage != "applied" or entry.ends is None:
+            continue
+        if deployed and entry.ends > min(deployed) and entry.ends not in deployed:
+            yield number, f"Pulumi has never deployed entry {entry.ends}, which this one ends"
 
 
 def _confirmed(entries: Mapping[int, Entry | None], updates: Sequence[Update]) -> Sequence[int]:

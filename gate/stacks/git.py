@@ -62,6 +62,20 @@ def extract(root: Path, of: str, folder: Path) -> None:
             raise GitError(f"base {of}: {error}; no link of a program may leave it") from None
 
 
+def content(root: Path, of: str, file: Path) -> bytes:
+    """A file of a commit, relative to `root`; raises GitError where the commit lacks it."""
+    return _git(root, "show", "--no-textconv", f"{of}:./{file.as_posix()}")
+
+
+def is_in_history(root: Path, commit_hash: str) -> bool:
+    """Whether what is checked out comes from that commit."""
+    try:
+        _git(root, "merge-base", "--is-ancestor", commit_hash, "HEAD")
+    except GitError:
+        return False
+    return True
+
+
 def _git(root: Path, *arguments: str) -> bytes:
     try:
         result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S607

@@ -24,12 +24,15 @@ _STEPS = {
 GATES = tuple(_STEPS)
 
 
-def judge(section: Section) -> list[GateResult]:
-    """One result for each of GATES; a step that did not come to run could not be checked."""
-    return [_of(gate, section) for gate in GATES]
+def judge(section: Section, *, needs_promtool: bool) -> list[GateResult]:
+    """One result for each of GATES; a step that did not come to run could not be checked.
+
+    A rollback need not wait for promtool: its rules have run before.
+    """
+    return [_of(gate, section, needs_promtool) for gate in GATES]
 
 
-def _of(gate: str, section: Section) -> GateResult:
+def _of(gate: str, section: Section, needs_promtool: bool) -> GateResult:
     steps = [step for step in section.steps if step.name in _STEPS[gate]]
     remedy = _FIXES[gate].format(stack=section.name)
     if len(steps) < len(_STEPS[gate]):
@@ -39,8 +42,12 @@ def _of(gate: str, section: Section) -> GateResult:
     details = [line for step in steps for line in _refusing(step)]
     if Judged.ERROR in outcomes or Judged.REFUSED in outcomes:
         return failed(gate, evidence, *details, remedy=remedy)
-    if Judged.SKIPPED in outcomes:
-        return could_not_check(gate, evidence, remedy="--promtool builds it, once, in minutes")
+    if Judged.SKIPPED in outcomes and needs_promtool:
+        return could_not_check(
+            gate,
+            evidence,
+            remedy="put promtool on PATH, or let --promtool build it, once, in minutes",
+        )
     return passed(gate, evidence)
 
 

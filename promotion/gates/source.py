@@ -6,9 +6,8 @@ targets, one that ended half way, and an edited state leave resources that say s
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import ValidationError
-
 from promotion.difference import KeyChange, difference
+from promotion.errors import PromotionError
 from promotion.gate import GateResult, could_not_check, failed, passed
 from promotion.pulumi_stack import State, Update
 from promotion.release import Release, as_rows
@@ -28,11 +27,10 @@ def judge(
         return _failed(stack, f"{stack} is not deployed; {release.short_id} is demanded")
     try:
         said = state.released
-    except ValidationError as error:
+    except PromotionError as error:
         return could_not_check(
             GATE,
-            f"output `release` of {stack} cannot be read",
-            *(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()),
+            f"{stack}: its {error}",
             remedy=f"bring it up with the program of the release: pulumi up --stack {stack}",
         )
     problems = [*_unfinished(state, updates), *_said(said, release), *_seen(state, release)]

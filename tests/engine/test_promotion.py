@@ -239,6 +239,7 @@ class TestGates:
         ("gate", "outcome", "words"),
         [
             ("program", "pass", "commit"),
+            ("committed", "fail", "stacks/Pulumi.staging.yaml"),
             ("record", "fail", "wrong with the record"),
             ("order", "fail", "dev"),
             ("source", "pass", "runs"),

@@ -304,3 +304,10 @@ def test_the_reader_of_an_entry_names_file_and_reason_in_one_line(tmp_path: Path
         f"releases/record/{STACK}/000002.json: is no entry of a record:"
         " \\x1b]0;x: Extra inputs are not permitted"
     )
+
+
+def test_what_pulumi_never_deployed_was_not_applied(tmp_path: Path) -> None:
+    """Entries that somebody has written by hand: the chain holds, and no update stands behind."""
+    record = of_two_moves(tmp_path)
+    updates = history([entry for entry in record if entry.number <= 2])
+    assert "Pulumi has never deployed entry 3" in whats(tmp_path, updates)[0]

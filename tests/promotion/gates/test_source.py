@@ -146,7 +146,7 @@ def test_an_output_that_cannot_be_read_is_not_checked() -> None:
     of["moe-serving-dev"]["outputs"] = {"release": {"model": "m"}}
     result = judged(of)
     assert result.outcome is Outcome.COULD_NOT_CHECK
-    assert "settings: Field required" in result.details
+    assert "settings: Field required" in result.evidence
 
 
 def test_what_is_half_done_fails() -> None:
