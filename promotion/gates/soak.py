@@ -1,8 +1,10 @@
 """The source has run as it is for long enough: nothing has changed it since."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from promotion.durations import shown_hours
 from promotion.gate import GateResult, could_not_check, failed, not_demanded, passed
 from promotion.pulumi_stack import Update
 
@@ -54,12 +56,12 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
             remedy="set the clock of the machine that is wrong",
         )
     soaked, demanded = now - since, timedelta(hours=soak_hours)
-    seen = f"{stack} has soaked {_hours(soaked)} since {since:%Y-%m-%d %H:%M %Z}"
+    seen = f"{stack} has soaked {_shown(soaked)} since {since:%Y-%m-%d %H:%M %Z}"
     if soaked >= demanded:
         return passed(GATE, f"{seen}; {soak_hours:g} h are demanded")
     return failed(
         GATE,
-        f"{seen}; {soak_hours:g} h are demanded, {_hours(demanded - soaked)} are left",
+        f"{seen}; {soak_hours:g} h are demanded, {_shown_up(demanded - soaked)} are left",
         remedy=f"wait until {since + demanded:%Y-%m-%d %H:%M %Z}",
     )
 
@@ -104,6 +106,10 @@ def _named(update: Update) -> str:
     return f"{update.kind} of {update.started:%Y-%m-%d %H:%M %Z}"
 
 
-def _hours(time: timedelta) -> str:
-    """Cut, not rounded: 23.99 of 24 hours are not 24."""
-    return f"{int(time.total_seconds() / 360) / 10:.1f} h"
+def _shown(time: timedelta) -> str:
+    return shown_hours(time.total_seconds() / 3_600)
+
+
+def _shown_up(time: timedelta) -> str:
+    """To the next minute: what is left is never nothing."""
+    return shown_hours(math.ceil(time.total_seconds() / 60) / 60)

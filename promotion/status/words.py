@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from catalog.cost import NO_PRICE
+from promotion.durations import shown_hours
 from promotion.release import SHOWN_DIGITS
-from promotion.status.durations import shown_hours
 from promotion.status.report import Report, Runs, Soak, StackStatus, Standing
 
 NOTHING = "-"

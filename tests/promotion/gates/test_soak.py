@@ -38,15 +38,13 @@ def update(
 def test_long_enough_passes_and_says_how_long() -> None:
     result = judge("dev", [update(24)], 24, NOW)
     assert result.outcome is Outcome.PASSED
-    assert result.evidence == (
-        "dev has soaked 24.0 h since 2026-11-27 12:00 UTC; 24 h are demanded"
-    )
+    assert result.evidence == ("dev has soaked 1 d since 2026-11-27 12:00 UTC; 24 h are demanded")
 
 
 def test_a_second_too_short_fails_and_says_until_when() -> None:
     result = judge("dev", [update(24)], 24, NOW - timedelta(seconds=1))
     assert result.outcome is Outcome.FAILED
-    assert "soaked 23.9 h" in result.evidence
+    assert "soaked 23 h 59 min" in result.evidence
     assert "24 h are demanded, 0.0 h are left" in result.evidence
     assert result.remedy == "wait until 2026-11-28 12:00 UTC"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.status.durations import shown_hours
+from promotion.durations import shown_hours
 
 _MINUTES = {"d": 1440, "h": 60, "min": 1}
 
