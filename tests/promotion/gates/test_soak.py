@@ -45,7 +45,7 @@ def test_a_second_too_short_fails_and_says_until_when() -> None:
     result = judge("dev", [update(24)], 24, NOW - timedelta(seconds=1))
     assert result.outcome is Outcome.FAILED
     assert "soaked 23 h 59 min" in result.evidence
-    assert "24 h are demanded, 0.0 h are left" in result.evidence
+    assert "24 h are demanded, 1 min are left" in result.evidence
     assert result.remedy == "wait until 2026-11-28 12:00 UTC"
 
 
