@@ -1,4 +1,7 @@
-"""`moe sandbox up --stack ...` as a user runs it, in a checkout of its own, and `down` after it."""
+"""`moe sandbox up --stack dev` as a user runs it, in a checkout of its own, and `down` after it.
+
+Several beside each other, in one backend: tests/engine/test_tutorial_promotion.py.
+"""
 
 import json
 import os
@@ -17,8 +20,7 @@ from gate.stacks import git, program
 from promotion.pulumi_stack import PulumiStack
 from sandbox.processes import MARK
 
-STACKS = ("dev", "staging")
-_CLUSTER = "aws:eks/cluster:Cluster"
+STACK = "dev"
 
 
 @dataclass(frozen=True)
@@ -99,37 +101,17 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def documents(checkout: Checkout) -> dict[str, Any]:
-    """Both stacks are up; what `up` said of each."""
-    asked = [word for stack in STACKS for word in ("--stack", stack)]
-    result = checkout.moe("sandbox", "up", "--json", *asked)
+    """The stack is up; what `up` said of it."""
+    result = checkout.moe("sandbox", "up", "--json", "--stack", STACK)
     assert result.returncode == 0, result.stdout + result.stderr
     stacks: dict[str, Any] = json.loads(result.stdout)["stacks"]
     return stacks
 
 
-def test_stacks_are_up_as_their_files_say(documents: dict[str, Any]) -> None:
-    assert list(documents) == list(STACKS)
-    assert [len(documents[stack]["gpu_nodes"]) for stack in STACKS] == [1, 2]
-    models = [model for stack in STACKS for model in documents[stack]["models"]]
-    assert [(model["ready"], model["desired"]) for model in models] == [(1, 1), (2, 2)]
-
-
-@pytest.mark.usefixtures("documents")
-def test_both_are_in_one_backend(checkout: Checkout) -> None:
-    listed = json.loads(checkout.pulumi("dev", "stack", "ls", "--json").stdout)
-    assert {each["name"] for each in listed} == set(STACKS)
-    assert all(each["resourceCount"] > 0 for each in listed)
-
-
-@pytest.mark.usefixtures("documents")
-def test_each_has_a_cluster_of_its_own(checkout: Checkout) -> None:
-    endpoints = set()
-    for name in STACKS:
-        state = checkout.stack(name).state()
-        assert state is not None
-        (cluster,) = (each for each in state.resources if each["type"] == _CLUSTER)
-        endpoints.add(cluster["outputs"]["endpoint"])
-    assert len(endpoints) == len(STACKS)
+def test_it_is_up_as_its_file_says(documents: dict[str, Any]) -> None:
+    assert list(documents) == [STACK]
+    assert len(documents[STACK]["gpu_nodes"]) == 1
+    assert [(each["ready"], each["desired"]) for each in documents[STACK]["models"]] == [(1, 1)]
 
 
 @pytest.mark.usefixtures("documents")
@@ -164,10 +146,10 @@ def test_a_plan_of_one_copy_of_the_program_is_applied_from_another(
 
 @pytest.mark.usefixtures("documents")
 def test_down_leaves_nothing_even_after_pulumi_by_hand(checkout: Checkout) -> None:
-    preview = checkout.pulumi("staging", "preview", "--stack", "staging")
+    preview = checkout.pulumi(STACK, "preview", "--stack", STACK)
     assert preview.returncode == 0, preview.stdout + preview.stderr
     # What Pulumi does to the file of a stack that has no salt.
-    assert checkout.changed() == " M stacks/Pulumi.staging.yaml\n"
+    assert checkout.changed() == f" M stacks/Pulumi.{STACK}.yaml\n"
     assert checkout.processes()
 
     assert checkout.moe("sandbox", "down").returncode == 0
