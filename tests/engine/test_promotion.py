@@ -77,7 +77,8 @@ def said(repository: Repository) -> dict[str, Any]:
     bad = repository.pulumi("local", "up", "--yes", "--skip-preview")
     assert bad.returncode == 0, bad.stdout
     release = repository.moe_json("release", "create", "--stack", "local")["release"]["id"]
-    drift(repository)
+    for stack in ("local", "staging"):
+        drift(repository, stack)
     repository.change("local", "promotion", prometheus_url="http://127.0.0.1:9")
     repository.change(
         "staging",
@@ -306,17 +307,13 @@ def urn(repository: Repository, name: str, stack: str = "staging") -> str:
     return str(next(each["urn"] for each in resources if each["urn"].endswith(f"::{name}")))
 
 
-def drift(repository: Repository) -> None:
-    """What somebody does by hand: a value in the source, and in the target a resource gone.
-
-    A value there would stop the preview: server-side apply takes nothing from another's hands.
-    """
+def drift(repository: Repository, stack: str) -> None:
+    """What somebody does by hand."""
     kube = KubeApi(repository.sandbox.paths.admin_kubeconfig)
-    path = "/api/v1/namespaces/small-{}/configmaps/released"
-    found = kube.request("GET", path.format("local"))
+    path = f"/api/v1/namespaces/small-{stack}/configmaps/released"
+    found = kube.request("GET", path)
     found["data"]["charts.gpu_operator"] = "by hand"
-    kube.request("PUT", path.format("local"), found)
-    kube.request("DELETE", path.format("staging"))
+    kube.request("PUT", path, found)
 
 
 def tamper(repository: Repository, stack: str) -> None:

@@ -29,7 +29,8 @@ in_namespace = pulumi.ResourceOptions(provider=provider, depends_on=[namespace])
 
 
 def metadata(name: str) -> dict[str, object]:
-    annotations = {"pulumi.com/skipAwait": "true"}
+    # Forced: else server-side apply stops a preview where somebody has changed a value by hand.
+    annotations = {"pulumi.com/skipAwait": "true", "pulumi.com/patchForce": "true"}
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": stack}
     return {
         "name": name,
