@@ -24,6 +24,8 @@ STACK = "staging"
 BY = Author("Ada", "ada@example.com")
 BEFORE, AFTER = "config: {a: é}\r\n", "config: {a: ü}\r\n"
 PLAN = "b" * 64
+LOCKED = "error: the stack is currently locked by 1 lock(s)"
+"""As pulumi's backend/diy/lock.go begins a refusal."""
 JUDGED_AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
