@@ -34,7 +34,7 @@ class Place:
     stack: PlayedStack = field(default_factory=lambda: PlayedStack(release(2)))
     gates: Sequence[GateResult] = (passed("soak", "25 h"),)
     said: dict[str, Any] = field(default_factory=dict)
-    source_runs: Release | None = field(default_factory=lambda: release(2))
+    source_runs: Release | str | None = field(default_factory=lambda: release(2))
     source_is_deployed: bool = True
     moves: list[Move] = field(default_factory=list)
 
@@ -55,7 +55,9 @@ class Place:
     def source_state(self) -> State | None:
         if not self.source_is_deployed:
             return None
-        runs = self.source_runs.contents.model_dump() if self.source_runs else None
+        runs: Any = self.source_runs
+        if isinstance(runs, Release):
+            runs = runs.contents.model_dump()
         return State([{"type": "pulumi:pulumi:Stack", "outputs": {"release": runs}}])
 
 
