@@ -216,6 +216,25 @@ class TestEnds:
         assert "soak: 1 h; 24 h are demanded\n  since noon\n  what to do: wait" in result.stdout
         assert "refused by 1 of 1 gates: soak" in result.stderr
 
+    def test_what_comes_from_outside_moves_no_cursor(self, place: Place) -> None:
+        """A name of a resource, an error of Kubernetes, a reason in a file."""
+        outside = "\x1b[2J\u202ename"
+        place.gates = [failed("soak", outside, outside, remedy=outside)]
+        result = place.run(*PROMOTE)
+        shown = "\\x1b[2J\\u202ename"
+        assert f"gate: soak  outcome: fail  evidence: {shown}\n" in result.stdout
+        assert f"soak: {shown}\n  {shown}\n  what to do: {shown}\n" in result.stdout
+        assert result.stdout.replace("\n", "").isprintable()
+        assert place.json(*PROMOTE)[1]["gates"][0]["evidence"] == outside, "as it is, escaped"
+
+    def test_what_git_says_moves_no_cursor(self, place: Place) -> None:
+        hook = place.here.root / ".git" / "hooks" / "pre-commit"
+        hook.write_text("#!/bin/sh\nprintf '\\033[2Jno:\\n\\tone\\n' >&2\nexit 1\n")
+        hook.chmod(0o755)
+        result = place.run(*PROMOTE, "--yes", "--commit")
+        assert result.exit_code == exit_codes.ERROR
+        assert "git commit failed: \\x1b[2Jno:\n        one\n" in result.stderr
+
     @pytest.mark.parametrize("yes", [(), ("--yes",)])
     def test_nothing_to_do(self, place: Place, yes: tuple[str, ...]) -> None:
         record = place.here.record(STACK)
