@@ -11,6 +11,7 @@ import typer
 from cli import exit_codes
 from cli.interrupts import ended_by_any_signal
 from durable.locks import LockHeldError
+from gate.formats.printable import printable
 from gate.stacks.git import GitError
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from sandbox.control_plane.kube_api import KubeApiError
@@ -72,7 +73,8 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
 
 
 def say_error(message: str) -> None:
-    typer.secho(message, err=True, fg="red")
+    """What another program said may be in it: nothing there moves the cursor or hides."""
+    typer.secho(printable(message.expandtabs()), err=True, fg="red")
 
 
 def print_json(document: object) -> None:

@@ -15,6 +15,7 @@ from cli import exit_codes
 from cli.answer import CommandError, print_json
 from cli.sheet import Sheet, show_sheet
 from durable.places import PACKAGE_ROOT
+from gate.formats.printable import one_line, printable
 from promotion.carry_out import Done, How, alone, carry_out, refuse
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import GateResult, Outcome
@@ -148,11 +149,13 @@ def show_proposal(proposal: Proposal) -> None:
         Sheet("Gates", ("gate", "outcome", "evidence"), [_row(gate) for gate in proposal.gates]),
     )
     for gate in proposal.refusing:
-        console.print(f"{gate.gate}: {gate.evidence}", style="red", markup=False, soft_wrap=True)
+        evidence = one_line(gate.evidence)
+        console.print(f"{gate.gate}: {evidence}", style="red", markup=False, soft_wrap=True)
         for line in gate.details:
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+            # Some are lines of a document, whose depth says something.
+            console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
         if gate.remedy:
-            console.print(f"  what to do: {gate.remedy}", markup=False, soft_wrap=True)
+            console.print(f"  what to do: {one_line(gate.remedy)}", markup=False, soft_wrap=True)
 
 
 def show_done(proposal: Proposal, done: Done | None, how: How) -> None:
@@ -193,7 +196,7 @@ def document(proposal: Proposal, done: Done | None) -> dict[str, Any]:
 
 def _row(gate: GateResult) -> tuple[str, str, str]:
     waived = f" ({gate.waiver.shown()})" if gate.waiver else ""
-    return gate.gate, gate.outcome.value, f"{gate.evidence}{waived}"
+    return gate.gate, gate.outcome.value, one_line(f"{gate.evidence}{waived}")
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gate.formats.printable import printable
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -18,15 +20,17 @@ class Sheet:
 
 
 def show_sheet(console: Console, sheet: Sheet) -> None:
+    """Cells may come from outside: nothing in them moves the cursor or hides."""
+    rows = [[printable(cell) for cell in row] for row in sheet.rows]
     if not console.is_terminal:
         console.print(sheet.title, soft_wrap=True)
-        for row in sheet.rows:
+        for row in rows:
             console.print(f"  {_line(sheet.columns, row)}", soft_wrap=True, markup=False)
         return
     table = Table(title=sheet.title, title_justify="left", title_style="bold")
     for index, column in enumerate(sheet.columns):
         table.add_column(column, overflow="fold", style="cyan" if index == 0 else None)
-    for row in sheet.rows:
+    for row in rows:
         # Of text, a name such as "renovate[bot]" would lose what looks like markup.
         table.add_row(*map(Text, row))
     console.print(table)

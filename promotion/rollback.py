@@ -9,8 +9,9 @@ from promotion.release import SHOWN_DIGITS, Release
 def release_to_go_back_to(stack: str, digits: str | None, repository: Repository) -> Release:
     """The one asked for, which the stack must have run; else the one that it ran before.
 
-    From a move that failed or was interrupted one goes back to the last that came to its end; from
-    a rollback, which somebody has done already, to none. Raises PromotionError, NothingToDoError.
+    From a promotion that failed or was interrupted one goes back to the last that came to its end;
+    such a rollback goes on; one that somebody has done already is nothing to do. Raises
+    PromotionError, NothingToDoError.
     """
     record = repository.record(stack)
     ran = [entry.release for entry in applied(record)]
@@ -27,7 +28,9 @@ def release_to_go_back_to(stack: str, digits: str | None, repository: Repository
     if last is None:
         raise NothingToDoError(f"the record of {stack} is empty: nothing was promoted there")
     if last.stage != "applied":
-        before = ran[-1] if ran else last.replaces
+        # What ran before a rollback is what somebody wants to get away from.
+        goes_on = last.kind == "rollback"
+        before = last.release if goes_on else ran[-1] if ran else last.replaces
     elif last.kind == "rollback":
         raise NothingToDoError(
             f"{stack} was rolled back to {last.release[:SHOWN_DIGITS]} at {last.at} already; --to"

@@ -25,14 +25,18 @@ from tests.promotion.releases import release
 
 @dataclass
 class Place:
-    """`said` is what judging will find, `source_runs` what the source says that it runs."""
+    """`said` is what judging will find, `source_runs` what the source says that it runs.
+
+    `moves` is what was judged.
+    """
 
     here: Repository
     stack: PlayedStack = field(default_factory=lambda: PlayedStack(release(2)))
     gates: Sequence[GateResult] = (passed("soak", "25 h"),)
     said: dict[str, Any] = field(default_factory=dict)
-    source_runs: Release | None = field(default_factory=lambda: release(2))
+    source_runs: Release | str | None = field(default_factory=lambda: release(2))
     source_is_deployed: bool = True
+    moves: list[Move] = field(default_factory=list)
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(app, arguments)
@@ -42,9 +46,8 @@ class Place:
         return result.exit_code, json.loads(result.stdout)
 
     @contextmanager
-    def judged(
-        self, move: Move, repository: Repository, *, of_program_alone: bool = False
-    ) -> Iterator[Judged]:
+    def judged(self, move: Move, repository: Repository) -> Iterator[Judged]:
+        self.moves.append(move)
         self.stack.release = move.release
         found = judged_move(repository, self.stack, self.gates, **self.said)
         yield replace(found, proposal=replace(found.proposal, move=move))
@@ -52,7 +55,9 @@ class Place:
     def source_state(self) -> State | None:
         if not self.source_is_deployed:
             return None
-        runs = self.source_runs.contents.model_dump() if self.source_runs else None
+        runs: Any = self.source_runs
+        if isinstance(runs, Release):
+            runs = runs.contents.model_dump()
         return State([{"type": "pulumi:pulumi:Stack", "outputs": {"release": runs}}])
 
 
@@ -61,7 +66,7 @@ def new_command_place(root: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     for module in ("cli.move", "cli.promote", "cli.rollback", "cli.up", "cli.release"):
         monkeypatch.setattr(f"{module}.PACKAGE_ROOT", place.here.root)
     monkeypatch.setattr("cli.move.judged", place.judged)
-    monkeypatch.setattr("promotion.carry_out.judged", place.judged)
+    monkeypatch.setattr("cli.up.judged", place.judged)
     monkeypatch.setattr(PulumiStack, "state", lambda stack: place.source_state())
     monkeypatch.setenv("MOE_CACHE_DIR", str(root / "cache"))
     return place

@@ -12,7 +12,7 @@ from promotion.carry_out import alone
 from promotion.gate import failed
 from promotion.record import open_entry
 from tests.cli.moves import Place, new_command_place
-from tests.promotion.moves import BY, STACK, on_disk
+from tests.promotion.moves import BY, LOCKED, PLAN, STACK, on_disk
 from tests.promotion.releases import append, release
 from tests.promotion.repositories import git
 
@@ -134,6 +134,7 @@ class TestWhichRelease:
             (False, None, "stack dev was never deployed: pulumi up --stack dev"),
             (True, None, "stack dev says no release: pulumi up --stack dev"),
             (True, release(9), "moe release create --stack dev"),
+            (True, "of a later version", "output `release` is none that this program knows"),
         ],
     )
     def test_a_source_that_runs_none_is_told_what_to_do(
@@ -143,6 +144,30 @@ class TestWhichRelease:
         code, said = place.json(*PROMOTE)
         assert code == exit_codes.ERROR
         assert words in said["error"]
+
+    @pytest.mark.parametrize("again", [(), ("--yes",)])
+    def test_the_same_rollback_again_is_nothing_to_do(
+        self, ran: Place, again: tuple[str, ...]
+    ) -> None:
+        rollback = (*ROLLBACK, "--why", "slow")
+        assert ran.json(*rollback, "--yes")[0] == exit_codes.DONE
+        before = on_disk(ran.here)
+        code, said = ran.json(*rollback, *again)
+        assert code == exit_codes.NOTHING_TO_DO
+        assert "was rolled back to" in said["error"]
+        assert on_disk(ran.here) == before
+
+    def test_the_same_rollback_goes_on_where_it_was_interrupted(self, ran: Place) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        rollback = (*ROLLBACK, "--why", "slow", "--yes")
+        ran.stack.on_up = interrupt
+        assert ran.json(*rollback)[0] == exit_codes.ERROR
+        ran.stack.on_up = lambda: None
+        code, said = ran.json(*rollback)
+        assert (code, said["release"]) == (exit_codes.DONE, release(1).id)
+        assert [each.stage for each in ran.here.record(STACK)][-3:] == ["begun", "begun", "applied"]
 
     def test_a_rollback_is_to_the_one_before(self, ran: Place) -> None:
         code, said = ran.json(*ROLLBACK, "--why", "slow", "--yes")
@@ -184,17 +209,42 @@ class TestEnds:
         assert said["error"] == "refused by 1 of 1 gates: soak"
         (gate,) = said["gates"]
         assert (gate["details"], gate["remedy"]) == (["since noon"], "wait")
+        assert (said["done"], said["entry"], said["plan"]) == (False, None, PLAN)
         assert on_disk(place.here) == (False, [])
         result = place.run(*PROMOTE, *yes)
         assert result.exit_code == exit_codes.REFUSED
         assert "soak: 1 h; 24 h are demanded\n  since noon\n  what to do: wait" in result.stdout
         assert "refused by 1 of 1 gates: soak" in result.stderr
 
+    def test_what_comes_from_outside_moves_no_cursor(self, place: Place) -> None:
+        """A name of a resource, an error of Kubernetes, a reason in a file."""
+        outside = "\x1b[2J\u202ename"
+        place.gates = [failed("soak", outside, outside, remedy=outside)]
+        result = place.run(*PROMOTE)
+        shown = "\\x1b[2J\\u202ename"
+        assert f"gate: soak  outcome: fail  evidence: {shown}\n" in result.stdout
+        assert f"soak: {shown}\n  {shown}\n  what to do: {shown}\n" in result.stdout
+        assert result.stdout.replace("\n", "").isprintable()
+        assert place.json(*PROMOTE)[1]["gates"][0]["evidence"] == outside, "as it is, escaped"
+
+    def test_what_git_says_moves_no_cursor(self, place: Place) -> None:
+        hook = place.here.root / ".git" / "hooks" / "pre-commit"
+        hook.write_text("#!/bin/sh\nprintf '\\033[2Jno:\\n\\tone\\n' >&2\nexit 1\n")
+        hook.chmod(0o755)
+        result = place.run(*PROMOTE, "--yes", "--commit")
+        assert result.exit_code == exit_codes.ERROR
+        assert "git commit failed: \\x1b[2Jno:\n        one\n" in result.stderr
+
     @pytest.mark.parametrize("yes", [(), ("--yes",)])
     def test_nothing_to_do(self, place: Place, yes: tuple[str, ...]) -> None:
-        place.said = {"changes": [], "differs": []}
+        record = place.here.record(STACK)
+        begun = append(record, "begun", release(2))
+        applied = append(record, "applied", release(2), ends=begun.number)
+        place.said = {"changes": [], "differs": [], "plan_changes": 0}
         said = self.check(place, exit_codes.NOTHING_TO_DO, *yes)
         assert "runs release" in said["error"]
+        assert [gate["gate"] for gate in said["gates"]] == ["soak"]
+        assert said["entry"] == applied.model_dump(mode="json")
         assert place.run(*PROMOTE, *yes).exit_code == exit_codes.NOTHING_TO_DO
 
     def test_done(self, place: Place) -> None:
@@ -225,14 +275,67 @@ class TestEnds:
         place.said = {"plan": "c" * 64}
         self.check(place, exit_codes.REFUSED, command=("up", STACK))
 
-    def test_pulumi_failed(self, place: Place) -> None:
-        place.stack.runs = [Run(255, [], "error: no quota")]
-        said = self.check(place, exit_codes.ERROR, "--yes")
-        assert said["error"] == f"{STACK}: error: no quota"
+    def test_up_asks_every_gate_again_of_who_began_it_too(self, place: Place) -> None:
+        self.check(place, exit_codes.DONE, "--yes", "--no-up")
+        git(place.here.root, "config", "user.email", "eve@example.com")
+        place.gates = REFUSING
+        said = self.check(place, exit_codes.REFUSED, command=("up", STACK))
+        assert said["error"] == "refused by 1 of 1 gates: soak"
+        assert place.moves[-1].begun_by == str(BY)
+        assert place.moves[-1].movers == {BY.mail, "eve@example.com"}
+        assert (said["kind"], said["source"], said["target"]) == ("promotion", "dev", STACK)
+        assert said["entry"]["stage"] == "begun"
 
-    def test_pulumi_refused_the_plan(self, place: Place) -> None:
-        place.stack.runs = [Run(255, [], "error: violates plan")]
-        self.check(place, exit_codes.REFUSED, "--yes")
+    @pytest.mark.parametrize(
+        ("words", "code", "stage"),
+        [
+            ("error: no quota", exit_codes.ERROR, "failed"),
+            ("error: urn:x violates plan", exit_codes.REFUSED, "failed"),
+            (LOCKED, exit_codes.ERROR, "begun"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["promote", "up"])
+    def test_pulumi_does_not_do_it(
+        self, place: Place, words: str, code: int, stage: str, command: str
+    ) -> None:
+        if command == "up":
+            self.check(place, exit_codes.DONE, "--yes", "--no-up")
+        place.stack.runs = [Run(255, [], words)]
+        by = {"command": ("up", STACK)} if command == "up" else {}
+        said = self.check(place, code, *(() if by else ("--yes",)), **by)
+        assert said["error"].startswith(f"{STACK}: {words}")
+        last = place.here.record(STACK).last
+        assert last is not None
+        assert (last.stage, said["entry"], said["done"]) == (
+            stage,
+            last.model_dump(mode="json"),
+            False,
+        )
+        assert [gate["gate"] for gate in said["gates"]] == ["soak"]
+
+    def test_pulumi_refused_the_plan_as_text(self, place: Place) -> None:
+        place.stack.runs = [Run(255, [], "error: \x1b[2Jviolates plan")]
+        result = place.run(*PROMOTE, "--yes")
+        assert result.exit_code == exit_codes.REFUSED
+        assert "soak" in result.stdout
+        assert f"{STACK}: error: \\x1b[2Jviolates plan\n" in result.stderr
+
+    def test_a_failed_end_is_committed(self, place: Place) -> None:
+        place.stack.runs = [Run(255, [], "error: no quota")]
+        self.check(place, exit_codes.ERROR, "--yes", "--commit")
+        assert git(place.here.root, "log", "-1", "--format=%s").endswith(": failed")
+
+    def test_an_edit_while_it_was_judged(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place.said = {"file_before": "config: {a: another}\n"}
+        said = self.check(place, exit_codes.REFUSED, "--yes")
+        assert "was edited while it was judged" in said["error"]
+        assert on_disk(place.here) == (False, [])
+
+    def test_a_branch_on_entries_that_are_not_committed(self, ran: Place) -> None:
+        said = self.check(ran, exit_codes.ERROR, "--yes", "--branch", "promote/x")
+        assert said["error"].startswith("--branch: releases/record/staging has what is not")
 
     def test_interrupted_it_says_that_the_same_command_goes_on(self, place: Place) -> None:
         def interrupt() -> None:
@@ -247,7 +350,7 @@ class TestEnds:
 
     def test_somebody_is_at_work(self, place: Place) -> None:
         with alone(place.here, STACK, "promotion of x"):
-            said = self.check(place, exit_codes.ERROR, "--yes")
+            said = self.check(place, exit_codes.REFUSED, "--yes")
             self.check(place, exit_codes.DONE)
         assert "promotion of x" in said["error"]
 

@@ -19,6 +19,26 @@ def test_the_second_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["entry.json"]
 
 
+def test_the_names_of_new_folders_are_made_durable_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a name in the one above it."""
+    synced: list[Path] = []
+    sync = files._sync_folder
+
+    def noted(folder: Path) -> None:
+        synced.append(folder)
+        sync(folder)
+
+    monkeypatch.setattr(files, "_sync_folder", noted)
+    create_file(tmp_path / "releases" / "record" / "dev" / "1.json", "first")
+    parts = ("releases", "releases/record", "releases/record/dev")
+    assert sorted(synced) == [tmp_path, *(tmp_path / part for part in parts)]
+    synced.clear()
+    create_file(tmp_path / "releases" / "record" / "dev" / "2.json", "second")
+    assert synced == [tmp_path / "releases" / "record" / "dev"]
+
+
 def _killed_behind_its_link(file: Path) -> None:
     files._sync_folder = lambda folder: None
     Path.unlink = lambda self, missing_ok=False: os._exit(9)  # type: ignore[method-assign]

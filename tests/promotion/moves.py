@@ -24,6 +24,8 @@ STACK = "staging"
 BY = Author("Ada", "ada@example.com")
 BEFORE, AFTER = "config: {a: é}\r\n", "config: {a: ü}\r\n"
 PLAN = "b" * 64
+LOCKED = "error: the stack is currently locked by 1 lock(s)"
+"""As pulumi's backend/diy/lock.go begins a refusal."""
 JUDGED_AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
@@ -31,7 +33,8 @@ JUDGED_AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 class PlayedStack:
     """What `pulumi` would say; `asked` is what it was asked, in its order.
 
-    `on_up` is called when `up` begins. A stack runs `release` once an `up` has ended well.
+    `on_up` is called when `up` begins; `cancels` is whether `pulumi cancel` works. A stack runs
+    `release` once an `up` has ended well.
     """
 
     release: Release
@@ -39,6 +42,7 @@ class PlayedStack:
     says_so: bool = True
     updated: datetime | None = JUDGED_AT
     on_up: Callable[[], None] = lambda: None
+    cancels: bool = True
     asked: list[tuple[str, ...]] = field(default_factory=list)
     folder: Path | None = None
 
@@ -54,6 +58,10 @@ class PlayedStack:
         first, *rest = self.runs
         self.runs = rest
         return first
+
+    def release_lock(self) -> bool:
+        self.asked.append(("cancel", "--yes"))
+        return self.cancels
 
     def state(self) -> State | None:
         said = self.release.contents.model_dump() if self.says_so else None
@@ -95,8 +103,10 @@ def judged_move(
         [KeyChange("charts.keda", "1", "2")],
         release(1),
         gates,
+        BEFORE,
         AFTER,
         PLAN,
+        1,
         JUDGED_AT,
         record.last,
         open_entry(record),

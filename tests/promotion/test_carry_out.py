@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from durable.locks import LockHeldError
+from gate.stacks.engine import Run
 from promotion import carry_out as carrying
 from promotion import steps
 from promotion.carry_out import How, alone, carry_out, command, refuse
-from promotion.errors import NothingToDoError, RefusedError
+from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import could_not_check, failed, not_demanded, passed
 from promotion.judge import Repository
 from tests.promotion.moves import (
     AFTER,
     BY,
+    LOCKED,
     PLAN,
     STACK,
     PlayedStack,
+    file,
     judged_move,
     new_place,
     on_disk,
@@ -40,6 +42,15 @@ def here(tmp_path: Path) -> Repository:
 @pytest.fixture
 def stack() -> PlayedStack:
     return PlayedStack(release(2))
+
+
+SAME: dict[str, Any] = {"changes": [], "differs": [], "plan_changes": 0}
+"""What is said of a target that runs the release."""
+
+
+def applied(here: Repository, number: int) -> None:
+    begun = append(here.record(STACK), "begun", release(number))
+    append(here.record(STACK), "applied", release(number), ends=begun.number)
 
 
 class TestOrder:
@@ -113,6 +124,88 @@ class TestOrder:
         names = git(here.root, "show", "--name-only", "--format=", commit).splitlines()
         assert names == ["releases/record/staging/000001.json", "stacks/Pulumi.staging.yaml"]
 
+    def test_a_branch_has_a_release_that_is_not_committed_yet(
+        self, here: Repository, stack: PlayedStack
+    ) -> None:
+        """Else whoever merges it would have a record that names what is not there."""
+        (commit,) = carry_out(judged_move(here, stack), here, How(branch="promote/x")).commits
+        path = f"releases/{release(2).id}.json"
+        assert path in git(here.root, "show", "--name-only", "--format=", commit).splitlines()
+        text = here.releases.file(release(2)).read_text()
+        assert git(here.root, "show", f"{commit}:{path}") == text.strip()
+
+    def test_a_branch_is_not_built_on_entries_that_only_this_checkout_has(
+        self, here: Repository, stack: PlayedStack
+    ) -> None:
+        applied(here, 1)
+        with pytest.raises(PromotionError, match="^--branch: releases/record/staging has what is"):
+            carry_out(judged_move(here, stack), here, How(branch="promote/x"))
+        assert git(here.root, "branch", "--list", "promote/x") == ""
+        git(here.root, "add", "--all")
+        git(here.root, "commit", "--quiet", "-m", "all")
+        (commit,) = carry_out(judged_move(here, stack), here, How(branch="promote/x")).commits
+        assert "releases/record/staging/000003.json" in git(
+            here.root, "show", "--name-only", "--format=", commit
+        )
+
+    @pytest.mark.parametrize("how", [How(), How(branch="promote/x"), How(up=False, commit=True)])
+    def test_a_file_that_was_edited_while_it_was_judged_is_refused(
+        self, here: Repository, stack: PlayedStack, how: How
+    ) -> None:
+        found = judged_move(here, stack)
+        head = git(here.root, "rev-parse", "HEAD")
+        edited = "config: {a: somebody else}\n"
+        file(here.root).write_text(edited)
+        with pytest.raises(RefusedError, match="stacks/Pulumi.staging.yaml was edited while"):
+            carry_out(found, here, how)
+        assert file(here.root).read_text() == edited
+        assert list(here.record(STACK)) == []
+        assert git(here.root, "rev-parse", "--branches").split() == [head]
+        assert stack.asked == []
+
+    def test_a_file_that_has_the_release_already_is_let_be(
+        self, here: Repository, stack: PlayedStack
+    ) -> None:
+        """An interrupted move has written it."""
+        found = judged_move(here, stack)
+        file(here.root).write_bytes(AFTER.encode())
+        written = file(here.root).stat()
+        carry_out(found, here, How())
+        assert file(here.root).stat().st_ino == written.st_ino
+
+
+class TestFailed:
+    """A failure is part of the history too, committed as what was begun."""
+
+    def test_a_failed_end_is_committed(self, here: Repository, stack: PlayedStack) -> None:
+        stack.runs = [Run(255, [], "error: no quota")]
+        with pytest.raises(PromotionError, match="no quota"):
+            carry_out(judged_move(here, stack), here, How(commit=True))
+        assert git(here.root, "show", "--name-only", "--format=%s", "HEAD").splitlines() == [
+            f"promotion of {release(2).short_id}, dev -> staging: failed",
+            "",
+            "releases/record/staging/000002.json",
+        ]
+        assert git(here.root, "status", "--porcelain", "--", "releases/record") == ""
+
+    def test_without_commit_nothing_is_committed(
+        self, here: Repository, stack: PlayedStack
+    ) -> None:
+        head = git(here.root, "rev-parse", "HEAD")
+        stack.runs = [Run(255, [], "error: no quota")]
+        with pytest.raises(PromotionError):
+            carry_out(judged_move(here, stack), here, How())
+        assert git(here.root, "rev-parse", "HEAD") == head
+
+    def test_what_was_left_open_has_no_end_to_commit(
+        self, here: Repository, stack: PlayedStack
+    ) -> None:
+        stack.runs = [Run(255, [], LOCKED)]
+        with pytest.raises(PromotionError, match="currently locked"):
+            carry_out(judged_move(here, stack), here, How(commit=True))
+        assert on_disk(here) == (True, ["begun"])
+        assert git(here.root, "log", "--format=%s").splitlines()[0].startswith("Promotion of ")
+
 
 class TestStopped:
     """Something is raised at a step: what is on disk, and that the same command ends right."""
@@ -185,12 +278,32 @@ class TestRefuse:
     def test_what_runs_already_is_nothing_to_do_whatever_gates_say(
         self, here: Repository, said: dict[str, Any]
     ) -> None:
+        applied(here, 2)
         with pytest.raises(NothingToDoError, match="staging runs release"):
-            refuse(self.proposal(here, changes=[], differs=[], **said))
+            refuse(self.proposal(here, **SAME, **said))
+
+    @pytest.mark.parametrize("key", SAME)
+    def test_where_anything_differs_it_is_not_done(self, here: Repository, key: str) -> None:
+        """Resources alone may differ too: somebody has changed the stack's sizes."""
+        applied(here, 2)
+        refuse(self.proposal(here, **{name: SAME[name] for name in SAME if name != key}))
 
     def test_one_that_was_left_half_done_is_not_done(self, here: Repository) -> None:
         append(here.record(STACK), "begun", release(2))
-        refuse(self.proposal(here, changes=[], differs=[]))
+        refuse(self.proposal(here, **SAME))
+
+    def test_one_that_failed_is_not_done_although_the_state_says_its_release(
+        self, here: Repository
+    ) -> None:
+        begun = append(here.record(STACK), "begun", release(2))
+        append(here.record(STACK), "failed", release(2), ends=begun.number)
+        refuse(self.proposal(here, **SAME))
+
+    def test_what_came_past_the_record_is_not_done(self, here: Repository) -> None:
+        """The next stack asks how it came there; so it is put on record."""
+        refuse(self.proposal(here, **SAME))
+        applied(here, 1)
+        refuse(self.proposal(here, **SAME))
 
     def test_a_promotion_waits_for_another_that_is_half_done(self, here: Repository) -> None:
         other = append(here.record(STACK), "begun", release(3))
@@ -213,13 +326,20 @@ class TestRefuse:
         assert on_disk(here) == (False, [])
         assert stack.asked == []
 
+    def test_who_began_it_is_told_in_one_line(self, here: Repository) -> None:
+        append(here.record(STACK), "begun", release(3), by="Eve\n\x1b[2J <eve@example.com>")
+        with pytest.raises(RefusedError) as refusal:
+            refuse(self.proposal(here))
+        assert "by Eve \\x1b[2J <eve@example.com> and has not ended" in str(refusal.value)
+        assert str(refusal.value).isprintable()
+
 
 def test_one_at_a_time_in_a_checkout(
     here: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "cache"))
     with alone(here, STACK, "promotion of x"):
-        with pytest.raises(LockHeldError, match="promotion of x"), alone(here, STACK, "y"):
+        with pytest.raises(RefusedError, match="promotion of x"), alone(here, STACK, "y"):
             pass
         with alone(here, "prod", "another stack"):
             pass

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promotion.commit import commit_here, commit_on_branch
+from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted
 from promotion.errors import PromotionError
 from tests.promotion.repositories import git, new_repository
 
@@ -101,6 +101,36 @@ class TestOnBranch:
         assert str(refusal.value).startswith(f"--branch {name!r}: ")
         assert "\n" not in str(refusal.value)
         assert git(root, "for-each-ref") == before
+
+
+class TestRefuseUncommitted:
+    """A branch is made of HEAD: what it builds on must be there."""
+
+    FOLDER = Path("sub")
+
+    def test_what_head_has_is_let_be(self, root: Path) -> None:
+        (root / "other.txt").write_text("elsewhere\n")
+        refuse_uncommitted(root, self.FOLDER)
+        refuse_uncommitted(root, Path("not") / "there")
+
+    @pytest.mark.parametrize("name", ["third.txt", "new.txt", "new/deeper.txt"])
+    @pytest.mark.parametrize("staged", [False, True])
+    def test_what_only_this_checkout_has_is_named(
+        self, root: Path, name: str, staged: bool
+    ) -> None:
+        (root / "sub" / name).parent.mkdir(exist_ok=True)
+        (root / "sub" / name).write_text("changed\n")
+        if staged:
+            git(root, "add", "--all")
+        with pytest.raises(PromotionError) as refusal:
+            refuse_uncommitted(root, self.FOLDER)
+        assert str(refusal.value).startswith("--branch: sub has what is not committed yet: ")
+        assert name.partition("/")[0] in str(refusal.value)
+
+    def test_what_was_removed_is_named(self, root: Path) -> None:
+        (root / "sub" / "third.txt").unlink()
+        with pytest.raises(PromotionError, match=r"D sub/third\.txt"):
+            refuse_uncommitted(root, self.FOLDER)
 
 
 class TestHere:

@@ -55,5 +55,18 @@ def test_it_counts_to_the_end_of_its_day_and_then_says_so(result: GateResult) ->
     assert list(found.details) == ["detail", "the waiver of ada has expired on 2026-11-28"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("result", [each for each in RESULTS if each.refuses])
+def test_of_several_the_longest_counts(result: GateResult, turned: bool) -> None:
+    """Wherever it stands: the old one is left in the file beside the new one."""
+    old, new = waiver(expires=DAY - timedelta(days=1)), waiver(expires=DAY)
+    both = [new, old] if turned else [old, new]
+    (found,) = with_waivers([result], both, DAY)
+    assert found.waiver == new
+    (found,) = with_waivers([result], both, DAY + timedelta(days=1))
+    assert found.outcome == result.outcome
+    assert list(found.details) == ["detail", f"the waiver of ada has expired on {DAY}"]
+
+
 def test_a_waiver_of_another_gate_lets_nothing_pass() -> None:
     assert with_waivers(RESULTS, [waiver("cost")], DAY) == RESULTS

@@ -4,6 +4,7 @@ Pulumi is played here; tests/engine has the real one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,22 @@ from typing import Any
 import pytest
 
 from gate.stacks.engine import Run
+from promotion.approvals import subject
 from promotion.author import Author
 from promotion.create_release import create_release
-from promotion.gate import Outcome
+from promotion.gate import GateResult, Outcome
 from promotion.judge import Repository, judged
 from promotion.proposal import Move, Proposal
 from promotion.pulumi_stack import PulumiStack, State, Update
+from promotion.record import Record
 from promotion.release import Release
 from promotion.stack_file import text_in
 from stacks import reading
+from tests.promotion.people import Team, new_key
 from tests.promotion.repositories import commit, git, new_repository
 
 OF_SIDES = [
-    *("record", "order", "source", "soak", "source drift", "target drift"),
+    *("committed", "record", "order", "source", "soak", "source drift", "target drift"),
     *("alerts quiet", "approvals"),
 ]
 OF_PREVIEW = ["settings", "preview", "policies", "alert rules", "protected", "cost"]
@@ -84,9 +88,10 @@ def asked(monkeypatch: pytest.MonkeyPatch, release: Release) -> list[tuple[str, 
 
 
 def judge(root: Path, release: Release, **said: Any) -> Proposal:
+    """Of a promotion from dev by Ada, unless `said` says otherwise."""
     before = {path: path.read_bytes() for path in root.rglob("*.yaml")}
-    move = Move(said.pop("kind", "promotion"), said.pop("source", "dev"), "staging", release, BY)
-    with judged(move, Repository(root, None), **said) as found:
+    move = replace(Move("promotion", "dev", "staging", release, BY), **said)
+    with judged(move, Repository(root, None)) as found:
         assert found.program.folder.exists()
     assert not found.program.folder.exists()
     assert {path: path.read_bytes() for path in root.rglob("*.yaml")} == before
@@ -113,13 +118,58 @@ def test_a_rollback_is_asked_for_no_source(root: Path, release: Release) -> None
         ["program", *OF_SIDES, *OF_PREVIEW]
     )
     not_asked = [each.gate for each in proposal.gates if each.outcome == Outcome.NOT_DEMANDED]
-    assert not_asked == OF_SIDES[1:]
+    assert not_asked == OF_SIDES[2:]
 
 
-def test_of_the_program_alone(root: Path, release: Release, asked: list[tuple[str, ...]]) -> None:
-    proposal = judge(root, release, of_program_alone=True)
-    assert [gate.gate for gate in proposal.gates] == ["program", *OF_PREVIEW]
-    assert [(stack, word) for stack, word, *_ in asked] == [("staging", "preview")]
+def approvals_of(root: Path, release: Release, begun_by: str) -> GateResult:
+    proposal = judge(root, release, by=Author("Eve", "eve@example.com"), begun_by=begun_by)
+    (gate,) = (each for each in proposal.gates if each.gate == "approvals")
+    return gate
+
+
+def test_who_began_it_may_not_approve_what_somebody_else_ends(
+    root: Path, release: Release, tmp_path: Path
+) -> None:
+    """Ada wrote the release, Bob has begun to move it, Eve ends it."""
+    bob = "bob@example.com"
+    keys = {bob: new_key(tmp_path / "bob")}
+    team = Team(root, keys)
+    team.allow(team.line(bob))
+    file = root / "stacks" / "Pulumi.staging.yaml"
+    file.write_text(f"{file.read_text()}    approvals: 1\n    approvers: [{bob}]\n")
+    commit(root, {})
+    wanted = subject(release.id, "dev", Record(root, "staging"))
+    team.sign(wanted, bob)
+    gate = approvals_of(root, release, begun_by="")
+    assert gate.outcome == Outcome.PASSED, gate
+    gate = approvals_of(root, release, begun_by=f"Bob <{bob}>")
+    assert gate.outcome == Outcome.FAILED
+    assert gate.evidence.startswith("0 of 1 signed")
+
+
+def test_an_edit_that_is_not_committed_is_seen(root: Path, release: Release) -> None:
+    file = root / "stacks" / "Pulumi.staging.yaml"
+    file.write_text(file.read_text().replace("soak_hours:", "soak_hours:  "))
+    assert outcome_of("committed", judge(root, release)) == Outcome.PASSED, "a matter of layout"
+    file.write_text(f"{file.read_text()}    approvals: 0\n")
+    assert outcome_of("committed", judge(root, release)) == Outcome.FAILED
+
+
+def test_a_source_of_another_version_is_not_checked(
+    root: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"model": "x", "of a later version": 1}
+    state = State([{"type": STACK, "urn": URN, "outputs": {"release": said}}])
+    monkeypatch.setattr(PulumiStack, "state", lambda stack: state)
+    proposal = judge(root, release)
+    assert outcome_of("source", proposal) == Outcome.COULD_NOT_CHECK
+    assert proposal.replaces is None
+    assert not proposal.is_done
+
+
+def outcome_of(name: str, proposal: Proposal) -> Outcome:
+    (gate,) = (each for each in proposal.gates if each.gate == name)
+    return gate.outcome
 
 
 def test_a_program_that_is_not_here_is_never_previewed(

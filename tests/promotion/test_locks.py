@@ -6,15 +6,16 @@ The words are those of pulumi's backend/diy/lock.go.
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import psutil
 import pytest
 
-from gate.stacks.engine import Run
-from promotion.locks import release_dead_lock
+from promotion.locks import is_locked, release_dead_lock
 from promotion.pulumi_stack import PulumiStack
 
 HERE = socket.gethostname()
@@ -22,14 +23,14 @@ HERE = socket.gethostname()
 
 @dataclass
 class Stack:
-    """`pulumi cancel`, and how it ends."""
+    """Whose lock is taken away, and whether that works."""
 
-    exit_code: int = 0
-    asked: list[tuple[str, ...]] = field(default_factory=list)
+    works: bool = True
+    asked: int = 0
 
-    def run(self, *arguments: str) -> Run:
-        self.asked.append(arguments)
-        return Run(self.exit_code, [], "")
+    def release_lock(self) -> bool:
+        self.asked += 1
+        return self.works
 
 
 def refusal(*holders: tuple[str, int]) -> str:
@@ -47,7 +48,7 @@ def refusal(*holders: tuple[str, int]) -> str:
 def released(output: str, stack: Stack | None = None) -> bool:
     stack = stack or Stack()
     answer = release_dead_lock(output, cast(PulumiStack, stack))
-    assert stack.asked == ([("cancel", "--yes")] if answer or stack.exit_code else [])
+    assert stack.asked == (1 if answer or not stack.works else 0)
     return answer
 
 
@@ -58,12 +59,16 @@ def dead() -> int:
     return process.pid
 
 
+def _engine(folder: Path, seconds: str) -> subprocess.Popen[bytes]:
+    binary = folder / "pulumi"
+    binary.symlink_to(Path("/bin/sleep").resolve())
+    return subprocess.Popen([binary, seconds])
+
+
 @pytest.fixture(scope="module")
 def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A process that is called as the engine."""
-    binary = tmp_path_factory.mktemp("bin") / "pulumi"
-    binary.symlink_to(Path("/bin/sleep").resolve())
-    process = subprocess.Popen([binary, "60"])
+    process = _engine(tmp_path_factory.mktemp("bin"), "60")
     try:
         yield process.pid
     finally:
@@ -102,8 +107,18 @@ def test_a_number_that_another_program_has_now(dead: int) -> None:
     assert released(refusal((HERE, 1)))
 
 
+def test_of_a_killed_one_that_nobody_has_waited_for(tmp_path: Path) -> None:
+    """It is still listed, by the engine's name."""
+    process = _engine(tmp_path, "60")
+    process.kill()
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert released(refusal((HERE, process.pid)))
+    process.wait()
+
+
 def test_that_it_could_not_be_taken_away(dead: int) -> None:
-    assert not released(refusal((HERE, dead)), Stack(exit_code=1))
+    assert not released(refusal((HERE, dead)), Stack(works=False))
 
 
 @pytest.mark.parametrize(
@@ -117,3 +132,10 @@ def test_that_it_could_not_be_taken_away(dead: int) -> None:
 )
 def test_output_about_something_else(output: str) -> None:
     assert not released(output)
+
+
+def test_a_refusal_for_a_lock_is_told_from_other_output(dead: int) -> None:
+    said = refusal((HERE, dead))
+    assert is_locked(said)
+    assert is_locked(said.replace("currently locked", "currently\n    locked"))
+    assert not is_locked("error: the plan is locked")

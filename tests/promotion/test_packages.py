@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,22 @@ def uv() -> Path:
     if found is None:
         pytest.skip("uv is not on PATH, and not in the checkout")
     return Path(found)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is asked of an index, no interpreter is fetched, and no setting of the user counts.
+
+    Settings of `uv`: they reach it through the environment, which `provide` hands on.
+    """
+    for name, value in (
+        ("UV_OFFLINE", "1"),
+        ("UV_NO_CONFIG", "1"),
+        ("UV_PYTHON_DOWNLOADS", "never"),
+        ("UV_PYTHON", sys.executable),
+        ("UV_CACHE_DIR", str(tmp_path / "cache")),
+    ):
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -107,16 +124,28 @@ def test_other_pins_are_installed_beside_the_program(
 def test_uv_of_the_checkout_is_found_without_path(
     root: Path, pinned: Path, uv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare = pinned.parent / "bin"
-    bare.mkdir()
-    for name in ("python3", "python3.11"):
-        if found := shutil.which(name):
-            (bare / name).symlink_to(found)
-    monkeypatch.setenv("PATH", str(bare))
+    monkeypatch.setenv("PATH", str(pinned))
     (root / ".uv" / "bin").mkdir(parents=True)
     (root / ".uv" / "bin" / "uv").symlink_to(uv)
     assert provide(root, pinned) == ""
     assert (pinned / ".venv" / "bin" / "python").exists()
+
+
+def test_the_environment_that_this_runs_in_stays_as_it_is(
+    root: Path, pinned: Path, uv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`uv` would install there, and remove what is not pinned."""
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    ours = pinned.parent / "ours"
+    subprocess.run([uv, "venv", "--quiet", ours], check=True)
+    package = next(ours.glob("lib/python*/site-packages")) / "kept.py"
+    package.write_text("VERSION = 1\n")
+    before = sorted(ours.rglob("*"))
+    monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", str(ours))
+    monkeypatch.setenv("VIRTUAL_ENV", str(ours))
+    assert provide(root, pinned) == ""
+    assert sorted(ours.rglob("*")) == before
+    assert list((pinned / ".venv").glob("lib/python*/site-packages/pinned.py"))
 
 
 def test_without_uv_it_says_so(root: Path, pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,24 @@ def test_a_commit_that_is_not_here_fails_and_says_how_to_get_it(root: Path) -> N
     assert gate.remedy == f"git fetch origin {'f' * 40}"
 
 
+def test_a_commit_out_of_the_history_fails_and_says_what_to_do(root: Path) -> None:
+    """Nobody has merged it; or it was squashed, and a clone will not have it."""
+    git(root, "checkout", "--quiet", "-b", "topic")
+    commit(root, {"__main__.py": "raise SystemExit\n"})
+    of_topic = release(root)
+    git(root, "checkout", "--quiet", "main")
+    with program_of(root, of_topic, "dev", STACK_TEXT) as program:
+        gate = program.gate
+    assert gate.outcome == Outcome.FAILED
+    assert gate.evidence == (
+        f"commit {of_topic.git_commit[:12]} is not in the history of what is checked out"
+    )
+    assert gate.remedy.startswith("merge it; ")
+    git(root, "merge", "--quiet", "topic")
+    with program_of(root, of_topic, "dev", STACK_TEXT) as program:
+        assert program.gate.outcome == Outcome.PASSED
+
+
 def test_a_commit_with_another_program_fails(root: Path) -> None:
     old = release(root)
     other = commit(root, {"__main__.py": "raise SystemExit\n"})

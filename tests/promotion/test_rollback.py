@@ -16,15 +16,17 @@ from tests.promotion.releases import append, release, store
 
 
 def expected(entries: list[Entry]) -> str | None:
-    """Walks through time: what ran before what runs now, or now where something is half done."""
-    runs: list[str] = []
+    """Walks through time with what runs, what ran before it, and what is to run next."""
+    runs = before = None
+    next_back: str | None = None
     for entry in entries:
-        if entry.stage == "applied" and (not runs or runs[-1] != entry.release):
-            runs.append(entry.release)
-    half_done = bool(entries) and entries[-1].stage == "begun"
-    if half_done:
-        return runs[-1] if runs else None
-    return runs[-2] if len(runs) > 1 else None
+        if entry.stage != "applied":
+            next_back = entry.release if entry.kind == "rollback" else runs
+            continue
+        if entry.release != runs:
+            runs, before = entry.release, runs
+        next_back = None if entry.kind == "rollback" else before
+    return next_back
 
 
 def in_folder(folder: str) -> Repository:
@@ -41,7 +43,9 @@ def test_it_is_what_the_model_says(entries: list[Entry]) -> None:
         write(Path(folder), entries)
         wanted = expected(entries)
         if wanted is None:
-            with pytest.raises(NothingToDoError, match="no release before this one"):
+            is_done = bool(entries) and entries[-1].kind == "rollback"
+            words = "was rolled back to" if is_done else "no release before|record of .* is empty"
+            with pytest.raises(NothingToDoError, match=words):
                 release_to_go_back_to(STACK, None, repository)
         else:
             assert release_to_go_back_to(STACK, None, repository).id == wanted
@@ -70,10 +74,15 @@ class TestBeforeTheRecord:
         return in_folder(str(tmp_path))
 
     def move(
-        self, repository: Repository, number: int, replaces: int, end: str = "applied"
+        self,
+        repository: Repository,
+        number: int,
+        replaces: int,
+        end: str = "applied",
+        kind: str = "promotion",
     ) -> None:
         record = repository.record(STACK)
-        said = {"replaces": release(replaces).id}
+        said = {"replaces": release(replaces).id, "kind": kind}
         begun = append(record, "begun", release(number), **said)
         if end == "applied":
             append(record, "applied", release(number), ends=begun.number, **said)
@@ -92,14 +101,36 @@ class TestBeforeTheRecord:
         self.move(repository, 2, replaces=1)
         assert release_to_go_back_to(STACK, release(1).id, repository) == release(1)
 
-    def test_twice_goes_back_and_forth(self, repository: Repository) -> None:
+    def test_after_a_rollback_there_is_nothing_to_do(self, repository: Repository) -> None:
+        """The same command again must not bring back what somebody has just got rid of."""
         self.move(repository, 2, replaces=1)
-        self.move(repository, 1, replaces=2)
+        self.move(repository, 1, replaces=2, kind="rollback")
+        words = f"was rolled back to {release(1).short_id} at .* already; --to names another"
+        with pytest.raises(NothingToDoError, match=words):
+            release_to_go_back_to(STACK, None, repository)
+        assert release_to_go_back_to(STACK, release(2).id, repository) == release(2)
+
+    @pytest.mark.parametrize("end", ["failed", "interrupted"])
+    def test_a_rollback_that_did_not_end_goes_on(self, repository: Repository, end: str) -> None:
+        """Not back to what it was to get away from."""
+        self.move(repository, 2, replaces=1)
+        self.move(repository, 1, replaces=2, end=end, kind="rollback")
+        assert release_to_go_back_to(STACK, None, repository) == release(1)
+
+    def test_after_a_promotion_that_followed_a_rollback(self, repository: Repository) -> None:
+        self.move(repository, 2, replaces=1)
+        self.move(repository, 1, replaces=2, kind="rollback")
+        self.move(repository, 3, replaces=1)
+        assert release_to_go_back_to(STACK, None, repository) == release(1)
+
+    @pytest.mark.parametrize("end", ["failed", "interrupted"])
+    def test_from_what_failed_to_what_ran(self, repository: Repository, end: str) -> None:
+        self.move(repository, 2, replaces=1)
+        self.move(repository, 3, replaces=2, end=end)
         assert release_to_go_back_to(STACK, None, repository) == release(2)
 
-    def test_what_failed_is_not_gone_back_to(self, repository: Repository) -> None:
-        self.move(repository, 2, replaces=1)
-        self.move(repository, 3, replaces=2, end="failed")
+    def test_after_the_first_move_failed(self, repository: Repository) -> None:
+        self.move(repository, 2, replaces=1, end="failed")
         assert release_to_go_back_to(STACK, None, repository) == release(1)
 
     def test_no_record_has_none(self, repository: Repository) -> None:

@@ -1,17 +1,19 @@
 """How `up` of a move ends, and what the record then has."""
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gate.stacks.engine import Run
-from promotion import steps
 from promotion.carry_out import How, carry_out
 from promotion.errors import PromotionError, RefusedError
 from promotion.judge import Repository
 from promotion.record import open_entry
-from tests.promotion.moves import STACK, PlayedStack, judged_move, new_place, on_disk
+from tests.promotion.moves import LOCKED, STACK, PlayedStack, judged_move, new_place, on_disk
 from tests.promotion.releases import append, release
 
 FAILED_UP = Run(255, [], "error: update failed")
@@ -85,30 +87,90 @@ def test_overtaken_is_refused_and_nothing_is_applied(
     assert on_disk(here)[1] == ["begun", "failed"]
 
 
-def test_the_lock_of_a_process_that_is_gone_is_taken_away_once(
-    here: Repository, stack: PlayedStack, monkeypatch: pytest.MonkeyPatch
+def locked_by(pid: int) -> Run:
+    return Run(255, [], f"{LOCKED}\n  state: created by ada@{socket.gethostname()} (pid {pid})")
+
+
+@pytest.fixture(scope="module")
+def dead() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def kinds(stack: PlayedStack) -> list[str]:
+    return [words[0] for words in stack.asked]
+
+
+def test_a_dead_lock_of_what_was_interrupted_is_taken_away_once(
+    here: Repository, stack: PlayedStack, dead: int
 ) -> None:
-    asked = []
-
-    def released(output: str, of: object) -> bool:
-        asked.append(output)
-        return True
-
-    monkeypatch.setattr(steps, "release_dead_lock", released)
-    stack.runs = [Run(255, [], "locked"), Run(0, [], "")]
+    append(here.record(STACK), "begun", release(2))
+    stack.runs = [locked_by(dead), Run(0, [], "")]
     carried(here, stack)
-    assert [words[0] for words in stack.asked] == ["up", "up"]
-    assert on_disk(here)[1] == ["begun", "applied"]
-    again = PlayedStack(release(3), [Run(255, [], "locked"), Run(255, [], "locked")])
-    with pytest.raises(PromotionError, match="locked"):
-        carried(here, again)
-    assert asked == ["locked", "locked"]
+    assert kinds(stack) == ["up", "cancel", "up"]
+    assert on_disk(here)[1] == ["begun", "begun", "applied"]
+
+
+def test_a_lock_that_comes_again_is_not_taken_away_again(
+    here: Repository, stack: PlayedStack, dead: int
+) -> None:
+    append(here.record(STACK), "begun", release(2))
+    stack.runs = [locked_by(dead), locked_by(dead)]
+    with pytest.raises(PromotionError, match="the same command goes on"):
+        carried(here, stack)
+    assert kinds(stack) == ["up", "cancel", "up"]
+    assert on_disk(here)[1] == ["begun", "begun"]
+
+
+def test_where_nothing_was_interrupted_no_lock_is_taken_away(
+    here: Repository, stack: PlayedStack, dead: int
+) -> None:
+    """It is none of ours: somebody's own `pulumi up` has left it, and a state to look at."""
+    stack.runs = [locked_by(dead)]
+    with pytest.raises(PromotionError, match="^staging: .*currently locked by 1 lock"):
+        carried(here, stack)
+    assert kinds(stack) == ["up"]
+    assert open_entry(here.record(STACK)) is not None
+
+
+def test_a_living_lock_leaves_the_entry_open(here: Repository, tmp_path: Path) -> None:
+    """Whoever holds it may be the `up` of this very entry."""
+    append(here.record(STACK), "begun", release(2))
+    binary = tmp_path / "pulumi"
+    binary.symlink_to(Path("/bin/sleep").resolve())
+    process = subprocess.Popen([binary, "60"])
+    try:
+        stack = PlayedStack(release(2), [locked_by(process.pid)])
+        with pytest.raises(PromotionError, match="the same command goes on once that has ended"):
+            carried(here, stack)
+    finally:
+        process.kill()
+        process.wait()
+    assert kinds(stack) == ["up"]
+    assert on_disk(here) == (True, ["begun", "begun"])
+    again = PlayedStack(release(2))
+    carried(here, again)
+    assert on_disk(here)[1] == ["begun", "begun", "begun", "applied"]
+
+
+def test_what_pulumi_says_is_told_in_one_line(here: Repository, stack: PlayedStack) -> None:
+    stack.runs = [Run(255, [], "error: \x1b[2Jno\n  quota\u202e\n")]
+    with pytest.raises(PromotionError) as error:
+        carried(here, stack)
+    assert str(error.value) == "staging: error: \\x1b[2Jno quota\\u202e"
+    stack.runs = [Run(255, [], "x" * 10_000)]
+    with pytest.raises(PromotionError):
+        carried(here, stack)
+    last = here.record(STACK).last
+    assert last is not None
+    assert len(last.why) == 2000
 
 
 def test_somebody_was_first(here: Repository, stack: PlayedStack) -> None:
     found = judged_move(here, stack)
-    append(here.record(STACK), "begun", release(3), by="Eve <eve@example.com>")
-    with pytest.raises(RefusedError, match="Eve <eve@example.com> was first"):
+    append(here.record(STACK), "begun", release(3), by="Eve\r <eve@example.com>")
+    with pytest.raises(RefusedError, match=r"^Eve\\r <eve@example.com> was first"):
         carry_out(found, here, How())
     assert on_disk(here) == (False, ["begun"])
     assert stack.asked == []

@@ -309,5 +309,31 @@ def test_the_reader_of_an_entry_names_file_and_reason_in_one_line(tmp_path: Path
 def test_what_pulumi_never_deployed_was_not_applied(tmp_path: Path) -> None:
     """Entries that somebody has written by hand: the chain holds, and no update stands behind."""
     record = of_two_moves(tmp_path)
-    updates = history([entry for entry in record if entry.number <= 2])
-    assert "Pulumi has never deployed entry 3" in whats(tmp_path, updates)[0]
+    begun = [entry for entry in record if entry.stage == "begun"]
+    assert whats(tmp_path, history(begun)) == []
+    (problem,) = problems(tmp_path, STACK, history(begun[:1]), store(tmp_path, *RELEASES))
+    assert str(problem) == (
+        f"releases/record/{STACK}/000004.json: Pulumi has never deployed entry 3, which this one"
+        " ends"
+    )
+
+
+def test_what_was_begun_or_has_failed_needs_no_update(tmp_path: Path) -> None:
+    """`up` may be refused before Pulumi writes anything."""
+    record = of_two_moves(tmp_path)
+    updates = history(list(record))
+    begun = append(record, "begun", release(3))
+    assert whats(tmp_path, updates) == []
+    append(record, "failed", release(3), ends=begun.number)
+    assert whats(tmp_path, updates) == []
+
+
+def test_a_backend_may_have_forgotten_old_updates(tmp_path: Path) -> None:
+    record = of_two_moves(tmp_path)
+    third = append(record, "begun", release(3))
+    append(record, "applied", release(3), ends=third.number)
+    begun = [entry for entry in record if entry.stage == "begun"]
+    assert whats(tmp_path, history(begun[1:])) == []
+    assert whats(tmp_path, []) == []
+    (told,) = whats(tmp_path, history([begun[0], begun[2]]))
+    assert told == "Pulumi has never deployed entry 3, which this one ends"

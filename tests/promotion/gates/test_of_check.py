@@ -15,8 +15,8 @@ def item(refuses: bool = True, kind: Kind = Kind.VIOLATION) -> Item:
     return Item("pinned", kind.value, "mandatory", "high", "by-tag", "urn:x", "has a tag", refuses)
 
 
-def gates(*steps: Step) -> dict[str, GateResult]:
-    found = judge(Section("staging", steps))
+def gates(*steps: Step, needs_promtool: bool = True) -> dict[str, GateResult]:
+    found = judge(Section("staging", steps), needs_promtool=needs_promtool)
     assert [each.gate for each in found] == list(GATES)
     return {each.gate: each for each in found}
 
@@ -53,6 +53,16 @@ def test_a_skipped_promtool_could_not_be_checked() -> None:
     assert "--promtool" in found["alert rules"].remedy
     refused = gates(*steps(promtool=Judged.SKIPPED, alert_rules=Judged.REFUSED))
     assert refused["alert rules"].outcome == Outcome.FAILED
+
+
+def test_a_rollback_need_not_wait_for_promtool_but_hears_it() -> None:
+    found = gates(*steps(promtool=Judged.SKIPPED), needs_promtool=False)
+    assert found["alert rules"].outcome == Outcome.PASSED
+    for outcome in (Judged.REFUSED, Judged.ERROR):
+        found = gates(*steps(promtool=outcome), needs_promtool=False)
+        assert found["alert rules"].outcome == Outcome.FAILED
+    found = gates(*steps(promtool=Judged.SKIPPED, alert_rules=Judged.ERROR), needs_promtool=False)
+    assert found["alert rules"].outcome == Outcome.FAILED
 
 
 @pytest.mark.parametrize("ran", range(len(ALL)))
