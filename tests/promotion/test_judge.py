@@ -19,7 +19,7 @@ from promotion.gate import GateResult, Outcome
 from promotion.judge import Repository, judged
 from promotion.proposal import Move, Proposal
 from promotion.pulumi_stack import PulumiStack, State, Update
-from promotion.record import Record
+from promotion.record import Kind, Record
 from promotion.release import Release
 from promotion.stack_file import text_in
 from stacks import reading
@@ -87,15 +87,20 @@ def asked(monkeypatch: pytest.MonkeyPatch, release: Release) -> list[tuple[str, 
     return words
 
 
+def files(root: Path) -> dict[Path, bytes]:
+    """All of the checkout."""
+    found = (path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {path: path.read_bytes() for path in found}
+
+
 def judge(root: Path, release: Release, **said: Any) -> Proposal:
     """Of a promotion from dev by Ada, unless `said` says otherwise."""
-    before = {path: path.read_bytes() for path in root.rglob("*.yaml")}
+    before = files(root)
     move = replace(Move("promotion", "dev", "staging", release, BY), **said)
     with judged(move, Repository(root, None)) as found:
         assert found.program.folder.exists()
     assert not found.program.folder.exists()
-    assert {path: path.read_bytes() for path in root.rglob("*.yaml")} == before
-    assert not (root / "releases" / "record").exists()
+    assert files(root) == before
     return found.proposal
 
 
@@ -145,6 +150,25 @@ def test_who_began_it_may_not_approve_what_somebody_else_ends(
     gate = approvals_of(root, release, begun_by=f"Bob <{bob}>")
     assert gate.outcome == Outcome.FAILED
     assert gate.evidence.startswith("0 of 1 signed")
+
+
+@pytest.mark.parametrize(
+    ("stack", "kind", "outcome"),
+    [
+        ("dev", "promotion", Outcome.FAILED),
+        ("staging", "promotion", Outcome.FAILED),
+        ("staging", "rollback", Outcome.FAILED),
+        ("dev", "rollback", Outcome.PASSED),
+    ],
+)
+def test_both_records_count_and_of_a_rollback_the_target_s(
+    root: Path, release: Release, stack: str, kind: Kind, outcome: Outcome
+) -> None:
+    stranger = Record(root, stack).file(1).with_name("stranger.txt")
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("x")
+    source = "dev" if kind == "promotion" else None
+    assert outcome_of("record", judge(root, release, kind=kind, source=source)) == outcome
 
 
 def test_an_edit_that_is_not_committed_is_seen(root: Path, release: Release) -> None:

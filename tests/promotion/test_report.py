@@ -50,6 +50,13 @@ def test_a_rollback_says_why(proposal: Proposal) -> None:
     assert "\nWhy: p99 doubled\n" in text
 
 
+def test_a_reason_stays_in_its_line_and_hides_nothing(proposal: Proposal) -> None:
+    """It becomes the message of a commit, where a line may be a trailer."""
+    why = "slow\n\nSigned-off-by: Eve\x1b[2J\u202e"
+    text = markdown(replace(proposal, move=replace(proposal.move, why=why)))
+    assert "\nWhy: slow Signed-off-by: Eve\\x1b[2J\\u202e\n" in text
+
+
 def test_changes_and_gates_are_tables(proposal: Proposal) -> None:
     waiver = GateWaiver(gate="cost", reason="a | b", owner="ada", expires=date(2026, 12, 31))
     gates = with_waivers(
