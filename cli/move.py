@@ -112,7 +112,10 @@ def answer(
     *,
     as_json: bool,
 ) -> None:
-    """Shows a proposal and does it; with `as_json` a refusal has all of it too."""
+    """Shows a proposal and does it; with `as_json` a refusal has all of it too.
+
+    `entry` is then the record's last one, be it of this move or of one before.
+    """
     if not as_json:
         show_proposal(found.proposal)
         show_done(found.proposal, do(found), how)

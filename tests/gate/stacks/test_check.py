@@ -79,6 +79,14 @@ def test_a_clean_preview_passes(root: Path) -> None:
     assert step_of(section, "promtool").outcome is Outcome.PASSED
 
 
+def test_rules_that_no_promtool_has_read_are_skipped(root: Path) -> None:
+    new: dict[str, Any] = {"inputs": {"spec": {"groups": []}}}
+    rules = step("create", "kubernetes:monitoring.coreos.com/v1:PrometheusRule", "r", new=new)
+    skipped = step_of(run_of(root, ended(0, rules, JUDGED)), "promtool")
+    assert skipped.outcome is Outcome.SKIPPED
+    assert "--promtool" in skipped.summary
+
+
 def test_a_refusal_of_the_engine_is_no_error(root: Path) -> None:
     section = run_of(root, ended(1, REFUSAL, JUDGED, REFUSED_AT_THE_END))
     assert section.outcome is Outcome.REFUSED
