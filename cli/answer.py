@@ -23,6 +23,8 @@ from sandbox.toolchain.go_build import BuildError, GoMissingError
 from sandbox.toolchain.pins import UnknownPlatformError
 from stacks.reading import Problem, SettingsError
 
+INTERRUPTED = "interrupted; the same command goes on from here"
+
 
 class CommandError(Exception):
     """A command cannot do what it was asked for; the message says why."""
@@ -68,8 +70,7 @@ def answering(as_json: bool, empty: Mapping[str, Any]) -> Iterator[None]:
             empty,
         )
     except KeyboardInterrupt:
-        message = "interrupted; the same command goes on from here"
-        _fail(message, exit_codes.ERROR, as_json, empty)
+        _fail(INTERRUPTED, exit_codes.ERROR, as_json, empty)
 
 
 def say_error(message: str) -> None:

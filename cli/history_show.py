@@ -21,6 +21,7 @@ EPILOG = (
     "Exit codes: 0 done, 1 error (an entry that cannot be read is one), 3 no record.\n\n"
     "A stack that is called as a command here: moe history show verify."
 )
+_TABLE_WIDTH = 140
 _COLUMNS = ("number", "when", "who", "what", "release", "stage", "gates waived", "plan")
 
 
@@ -42,7 +43,8 @@ def show(
         elif found:
             console = Console(highlight=False)
             for name, entries in found.items():
-                show_sheet(console, Sheet(f"Record of {name}", _COLUMNS, list(map(_row, entries))))
+                sheet = Sheet(f"Record of {name}", _COLUMNS, list(map(_row, entries)))
+                show_sheet(console, sheet, narrowest=_TABLE_WIDTH)
         else:
             typer.echo(f"no record: nothing was promoted to {stack or 'any stack'} yet")
         if not found:
@@ -80,4 +82,5 @@ def _row(entry: Entry) -> Sequence[str]:
 
 def _what(entry: Entry) -> str:
     way = f"{entry.source} -> {entry.target}" if entry.source else f"of {entry.target}"
-    return one_line(f"{entry.kind} {way}")
+    why = f": {entry.why}" if entry.why else ""
+    return one_line(f"{entry.kind} {way}{why}")

@@ -12,15 +12,16 @@ import typer
 from rich.console import Console
 
 from cli import exit_codes
-from cli.answer import CommandError, print_json
+from cli.answer import INTERRUPTED, CommandError, print_json
 from cli.sheet import Sheet, show_sheet
 from durable.places import PACKAGE_ROOT
 from gate.formats.printable import one_line, printable
-from promotion.carry_out import Done, How, alone, carry_out, refuse
+from promotion.carry_out import Done, How, alone, carry_out, refuse, refuse_another
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import GateResult, Outcome
 from promotion.judge import Judged, Repository, judged
 from promotion.proposal import Move, Proposal
+from promotion.record import open_entry
 from promotion.release import SHOWN_DIGITS
 from sandbox.reporter import Reporter, reporting
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
@@ -100,6 +101,8 @@ def run_move(
 
     with alone(here, stack, "moves a release") if yes else nullcontext():
         move = find()
+        # Known at once, and judging takes a minute.
+        refuse_another(open_entry(here.record(stack)), move)
         with judged(move, here) as found:
             answer(found, do, here, how, as_json=as_json)
 
@@ -122,14 +125,16 @@ def answer(
         return
     try:
         print_json(document(found.proposal, do(found)))
-    except (RefusedError, NothingToDoError, PromotionError) as error:
+    except (RefusedError, NothingToDoError, PromotionError, KeyboardInterrupt) as error:
         last = here.record(found.proposal.move.target).last
         entry = last.model_dump() if last else None
-        print_json({**document(found.proposal, None), "entry": entry, "error": str(error)})
+        print_json(
+            {**document(found.proposal, None), "entry": entry, "error": str(error) or INTERRUPTED}
+        )
         raise typer.Exit(_code(error)) from None
 
 
-def _code(error: Exception) -> int:
+def _code(error: BaseException) -> int:
     if isinstance(error, NothingToDoError):
         return exit_codes.NOTHING_TO_DO
     return exit_codes.REFUSED if isinstance(error, RefusedError) else exit_codes.ERROR

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from catalog.project import PROJECT
 from cli.answer import CommandError, answering
 from cli.move import (
     EMPTY,
@@ -24,6 +25,7 @@ from promotion.judge import Repository
 from promotion.proposal import Move
 from promotion.release import Release
 from stacks import reading
+from stacks.reading import Problem, SettingsError
 
 EPILOG = (
     "Example: .venv/bin/moe promote dev staging; then again with --yes\n\n"
@@ -58,8 +60,8 @@ def promote(
         how = how_of(yes, no_up, commit, branch)
         if source == target:
             raise CommandError(f"{source} cannot be promoted to itself")
-        for stack in (source, target):
-            reading.from_file(stack)
+        reading.from_file(source)
+        _refuse_unknown_source(target)
         with repository(promtool) as here:
 
             def find() -> Move:
@@ -67,6 +69,17 @@ def promote(
                 return Move("promotion", source, target, found, author.current(PACKAGE_ROOT))
 
             run_move(target, find, here, how, yes=yes, as_json=as_json)
+
+
+def _refuse_unknown_source(target: str) -> None:
+    """Raises SettingsError where the target's own file names no stack that there is, or itself."""
+    promotion = reading.from_file(target).promotion
+    others = [stack for stack in reading.stack_names() if stack != target]
+    if promotion and promotion.source and promotion.source not in others:
+        file = f"stacks/{reading.stack_file(target).name}"
+        allowed = f"{promotion.source} is not allowed; allowed: {', '.join(others)}"
+        key = f"{PROJECT}:promotion.source"
+        raise SettingsError([Problem(file, None, key, allowed)])
 
 
 def _run_by(source: str, here: Repository) -> Release:

@@ -29,7 +29,10 @@ Digits = Annotated[str, typer.Argument(help="A release's id, or its first digits
 _EMPTY: dict[str, Any] = {"error": None, "problems": []}
 
 
-@app.command(epilog="Example: .venv/bin/moe release create --stack dev")
+@app.command(
+    epilog="Example: .venv/bin/moe release create --stack dev\n\n"
+    "Exit codes: 0 made, 1 error, 3 a release has just this already."
+)
 def create(
     stack: Annotated[str, typer.Option(help="The stack whose file has the values.")],
     as_json: AsJson = False,
@@ -64,7 +67,10 @@ def show(release: Digits, as_json: AsJson = False) -> None:
             _show(found)
 
 
-@app.command("list", epilog="Example: .venv/bin/moe release list")
+@app.command(
+    "list",
+    epilog="Example: .venv/bin/moe release list\n\nExit codes: 0 shown, 1 error, 3 there is none.",
+)
 def list_releases(as_json: AsJson = False) -> None:
     """List all releases of this repository."""
     with answering(as_json, {**_EMPTY, "releases": []}):

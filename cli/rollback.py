@@ -38,7 +38,7 @@ def rollback(
             help="A release that the stack ran before; without it the one before the last."
         ),
     ] = None,
-    why: Annotated[str, typer.Option(help="Goes into the record.")] = "",
+    why: Annotated[str, typer.Option(help="Goes into the record; needed with --yes.")] = "",
     yes: Yes = False,
     no_up: NoUp = False,
     commit: Commit = False,

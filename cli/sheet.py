@@ -19,10 +19,13 @@ class Sheet:
     rows: Sequence[Sequence[str]]
 
 
-def show_sheet(console: Console, sheet: Sheet) -> None:
-    """Cells may come from outside: nothing in them moves the cursor or hides."""
+def show_sheet(console: Console, sheet: Sheet, *, narrowest: int = 0) -> None:
+    """Lines also on a terminal of fewer columns than `narrowest`.
+
+    Cells may come from outside: nothing in them moves the cursor or hides.
+    """
     rows = [[printable(cell) for cell in row] for row in sheet.rows]
-    if not console.is_terminal:
+    if not console.is_terminal or console.width < narrowest:
         console.print(sheet.title, soft_wrap=True)
         for row in rows:
             console.print(f"  {_line(sheet.columns, row)}", soft_wrap=True, markup=False)

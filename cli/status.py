@@ -55,6 +55,8 @@ def status(
 ) -> None:
     """Show what every stack runs: release, age, soak left, waivers, cost, and what is wrong."""
     with answering(as_json, {**empty(), "error": None, "problems": []}):
+        if html is not None and not html.absolute().parent.is_dir():
+            raise CommandError(f"--html {html}: {html.parent} is no folder")
         names = reading.stack_names()
         with _steps() as told:
             asking = Asking(PACKAGE_ROOT, of_pulumi(PACKAGE_ROOT), _drift if drift else None, told)

@@ -13,6 +13,7 @@ from promotion import steps
 from promotion.author import Author
 from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted
 from promotion.errors import NothingToDoError, RefusedError
+from promotion.gates import record
 from promotion.judge import Judged, Repository
 from promotion.places import RECORD
 from promotion.proposal import Move, Proposal
@@ -88,11 +89,11 @@ def _up(
     try:
         end = steps.up(entry, found, repository)
     finally:
-        record = repository.record(entry.target)
-        last = record.last
+        entries = repository.record(entry.target)
+        last = entries.last
         if last is not None and last.ends == entry.number:
             words = f"{found.proposal.move}: {last.stage}\n"
-            commits = _committed(how, repository, [record.file(last.number)], words)
+            commits = _committed(how, repository, [entries.file(last.number)], words)
     return end, commits
 
 
@@ -120,8 +121,16 @@ def refuse(proposal: Proposal) -> None:
     """
     open_move = proposal.interrupted
     move = proposal.move
-    if proposal.is_done:
+    if proposal.is_done and not any(gate.gate == record.GATE for gate in proposal.refusing):
         raise NothingToDoError(f"{move.target} runs release {move.release.short_id} already")
+    refuse_another(open_move, move)
+    if refusing := proposal.refusing:
+        names = ", ".join(gate.gate for gate in refusing)
+        raise RefusedError(f"refused by {len(refusing)} of {len(proposal.gates)} gates: {names}")
+
+
+def refuse_another(open_move: Entry | None, move: Move) -> None:
+    """Raises RefusedError where the promotion of another release is half done."""
     if open_move is not None and move.kind == "promotion" and open_move.release != move.release.id:
         raise RefusedError(
             f"{open_move.kind} of release {open_move.release[:SHOWN_DIGITS]} to {move.target} was"
@@ -129,9 +138,6 @@ def refuse(proposal: Proposal) -> None:
             f" `{command(open_move)}` finishes it, `moe rollback {move.target} --why ... --yes`"
             " gives it up"
         )
-    if refusing := proposal.refusing:
-        names = ", ".join(gate.gate for gate in refusing)
-        raise RefusedError(f"refused by {len(refusing)} of {len(proposal.gates)} gates: {names}")
 
 
 def finishing(stack: str, by: Author, repository: Repository) -> tuple[Entry, Move]:
@@ -162,7 +168,8 @@ def finish(entry: Entry, found: Judged, repository: Repository, how: How) -> Don
     if found.proposal.plan != entry.plan:
         raise RefusedError(
             f"{entry.target}: the plan no longer matches what was gated as entry {entry.number} of"
-            " the record: the program, the state or the world has changed since; judge it again:"
+            " the record: the program, the state or the world has changed since, or an interrupted"
+            " `up` has done a part of it; judge it again:"
             f" {command(entry)}"
         )
     end, commits = _up(entry, found, repository, how)

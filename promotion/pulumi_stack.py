@@ -158,8 +158,8 @@ class PulumiStack:
         binary = shutil.which("pulumi", path=self.environment.get("PATH"))
         if binary is None:
             raise PromotionError(
-                "pulumi is not on PATH; install it, or take the sandbox's:"
-                ' eval "$(.venv/bin/moe sandbox env)"'
+                "pulumi is not on PATH; install it, or bring the stack up in the sandbox:"
+                " .venv/bin/moe sandbox up --stack STACK"
             )
         return binary
 

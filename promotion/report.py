@@ -21,8 +21,11 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield ""
     yield f"By {move.by}. Release {move.release.id}."
     yield ""
-    yield "| key | before | after |"
-    yield "|---|---|---|"
+    if proposal.changes:
+        yield "| key | before | after |"
+        yield "|---|---|---|"
+    else:
+        yield "No key of the stack's file changes."
     for change in proposal.changes:
         yield f"| {change.key} | {_cell(change.before)} | {_cell(change.after)} |"
     yield ""

@@ -212,7 +212,7 @@ def _of_alert_rules(rules: Sequence[alert_rules.Rules], place: Place) -> Step:
     return judged(
         "alert rules",
         alert_rules.check(rules, place),
-        f"{count} checked against the metrics that are exported",
+        f"{count} rules checked against the metrics that are exported",
     )
 
 

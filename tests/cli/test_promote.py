@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from cli import exit_codes
+from cli.answer import INTERRUPTED
 from cli.move import EMPTY
 from gate.stacks.engine import Run
+from promotion import steps
 from promotion.carry_out import alone
 from promotion.gate import failed
 from promotion.record import open_entry
+from stacks import reading
+from stacks.settings.promotion import Promotion
 from tests.cli.moves import Place, new_command_place
 from tests.promotion.moves import BY, LOCKED, PLAN, STACK, on_disk
 from tests.promotion.releases import append, release
@@ -94,6 +98,20 @@ class TestAsked:
         code, said = place.json("promote", "dev", "dev")
         assert code == exit_codes.ERROR
         assert "dev cannot be promoted to itself" in said["error"]
+
+    @pytest.mark.parametrize("source", ["nowhere", STACK])
+    def test_a_source_that_cannot_be(
+        self, place: Place, source: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = reading.from_file(STACK)
+        named = settings.model_copy(update={"promotion": Promotion(source=source)})
+        monkeypatch.setattr(reading, "from_file", lambda stack: named)
+        code, said = place.json(*PROMOTE)
+        assert code == exit_codes.ERROR
+        assert (
+            f"promotion.source: {source} is not allowed; allowed: dev, local, prod" in said["error"]
+        )
+        assert place.moves == []
 
     def test_a_rollback_wants_to_know_why_where_it_is_done(self, ran: Place) -> None:
         code, said = ran.json(*ROLLBACK, "--yes")
@@ -246,6 +264,32 @@ class TestEnds:
         assert [gate["gate"] for gate in said["gates"]] == ["soak"]
         assert said["entry"] == applied.model_dump(mode="json")
         assert place.run(*PROMOTE, *yes).exit_code == exit_codes.NOTHING_TO_DO
+
+    def test_a_record_that_was_changed_is_no_nothing_to_do(self, place: Place) -> None:
+        record = place.here.record(STACK)
+        begun = append(record, "begun", release(2))
+        append(record, "applied", release(2), ends=begun.number)
+        place.said = {"changes": [], "differs": [], "plan_changes": 0}
+        place.gates = [failed("record", "1 thing wrong", remedy="restore it")]
+        assert "record" in self.check(place, exit_codes.REFUSED)["error"]
+
+    def test_another_that_is_half_done_is_told_before_it_is_judged(self, place: Place) -> None:
+        append(place.here.record(STACK), "begun", release(1))
+        result = place.run(*PROMOTE)
+        assert result.exit_code == exit_codes.REFUSED
+        assert "has not ended" in result.stderr
+        assert place.moves == []
+
+    def test_an_interrupted_up_tells_what_was_begun(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_given: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(steps, "_apply", interrupted)
+        said = self.check(place, exit_codes.ERROR, "--yes")
+        assert said["error"] == INTERRUPTED
+        assert said["entry"]["stage"] == "begun"
 
     def test_done(self, place: Place) -> None:
         said = self.check(place, exit_codes.DONE, "--yes", "--commit")

@@ -95,7 +95,7 @@ def test_a_document_has_the_same_keys_whatever_happens(
     well = document("--json")
     failed = document("--json", "--html", str(tmp_path / "missing" / "status.html"))
     assert list(well) == list(failed)
-    assert failed["error"].endswith("No such file or directory")
+    assert failed["error"].endswith("is no folder")
     assert well["error"] == "not all could be told of prod-asia"
 
 
