@@ -121,7 +121,7 @@ def test_a_release_that_helm_has_and_the_state_has_not_is_taken_over(empty: Proj
 
 def copy_command(project: Project) -> None:
     """What makes the program's copy a whole checkout, with a `moe` of its own."""
-    for package in ("cli", "preflight", "sandbox"):
+    for package in ("cli", "durable", "preflight", "sandbox"):
         if (PACKAGE_ROOT / package).exists():
             shutil.copytree(PACKAGE_ROOT / package, project.folder / package)
 
