@@ -1,9 +1,9 @@
 """Who does it, as git knows them."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from gate.stacks import git
 from promotion.errors import PromotionError
 
 
@@ -20,7 +20,7 @@ class Author:
 
 def current(root: Path) -> Author:
     """From `git config`; raises PromotionError where it has none."""
-    name, mail = (_git(root, "config", key) for key in ("user.name", "user.email"))
+    name, mail = (git.answer(root, "config", key) for key in ("user.name", "user.email"))
     if not (name and mail):
         raise PromotionError(
             "git knows neither your name nor your address, and the record wants them: set"
@@ -36,15 +36,4 @@ def of_commit(root: Path, commit: str) -> frozenset[str]:
     """
     # One that is signed would else begin with what gpg says of it.
     show = ("-c", "log.showSignature=false", "show", "--no-patch", "--format=%ae")
-    return frozenset(_git(root, *show, commit).splitlines())
-
-
-def _git(root: Path, *arguments: str) -> str:
-    result = subprocess.run(
-        ["git", *arguments],  # noqa: S607
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.stdout.strip()
+    return frozenset(git.answer(root, *show, commit).splitlines())

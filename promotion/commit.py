@@ -1,11 +1,11 @@
 """Commits what a move has written, with its report as the message: here, or on a branch."""
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gate.stacks import git
+from gate.stacks.git import GitError
 from promotion.errors import PromotionError
 
 
@@ -71,15 +71,7 @@ def _git(
     given: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    result = subprocess.run(
-        ["git", *arguments],  # noqa: S607
-        cwd=root,
-        env={**os.environ, **(environment or {})},
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise PromotionError(f"git {arguments[0]} failed: {result.stderr.strip()}")
-    return result.stdout.strip()
+    try:
+        return git.run(root, *arguments, given=given, environment=environment)
+    except GitError as error:
+        raise PromotionError(str(error)) from None

@@ -1,11 +1,11 @@
 """Which key signs where nobody names one: the one that git signs by, else the usual file."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gate.stacks import git
 from promotion.errors import PromotionError
 
 _USUAL = Path(".ssh", "id_ed25519")
@@ -20,7 +20,7 @@ def signing_key(root: Path, named: Path | None) -> Iterator[Path]:
     A public key that stands in git's configuration itself is a file during the block. Raises
     PromotionError where there is none.
     """
-    configured = "" if named else _git_config(root, "user.signingkey")
+    configured = "" if named else git.answer(root, "config", "--get", "user.signingkey")
     if configured.startswith(_LITERALS):
         with tempfile.TemporaryDirectory(prefix="moe-approve-") as folder:
             public = Path(folder) / "signing_key.pub"
@@ -28,7 +28,7 @@ def signing_key(root: Path, named: Path | None) -> Iterator[Path]:
             yield public
         return
     # Without this format it is the id of a key of GnuPG.
-    if configured and _git_config(root, "gpg.format") == "ssh":
+    if configured and git.answer(root, "config", "--get", "gpg.format") == "ssh":
         named = Path(configured)
     key = (named or Path.home() / _USUAL).expanduser()
     if not key.is_file():
@@ -37,14 +37,3 @@ def signing_key(root: Path, named: Path | None) -> Iterator[Path]:
             " private half an ssh-agent holds"
         )
     yield key
-
-
-def _git_config(root: Path, key: str) -> str:
-    result = subprocess.run(
-        ["git", "config", "--get", key],  # noqa: S607
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.stdout.strip()

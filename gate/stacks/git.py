@@ -1,7 +1,9 @@
 """What a check asks of git: the files of the tree and of a commit, and where a change began."""
 
+import os
 import subprocess
 import tarfile
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -76,12 +78,49 @@ def is_in_history(root: Path, commit_hash: str) -> bool:
     return True
 
 
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S607
-    except FileNotFoundError:
-        raise GitError("git is not on PATH; install it") from None
+def run(
+    root: Path,
+    *arguments: str,
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """What git prints, without space around it; raises GitError where it fails."""
+    return _git(root, *arguments, given=given, environment=environment).decode().strip()
+
+
+def answer(root: Path, *arguments: str) -> str:
+    """As `run`, and empty where git has no answer; raises GitError where there is no git."""
+    result = _result(root, arguments)
+    return "" if result.returncode else result.stdout.decode().strip()
+
+
+def _git(
+    root: Path,
+    *arguments: str,
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    result = _result(root, arguments, given, environment)
     if result.returncode != 0:
         words = result.stderr.decode(errors="replace").strip()
         raise GitError(f"git {arguments[0]} failed: {words or f'exit code {result.returncode}'}")
     return result.stdout
+
+
+def _result(
+    root: Path,
+    arguments: Sequence[str],
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            cwd=root,
+            env={**os.environ, **(environment or {})},
+            input=None if given is None else given.encode(),
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise GitError("git is not on PATH; install it") from None
