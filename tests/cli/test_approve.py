@@ -1,7 +1,6 @@
 """`moe approve` as a person or a script calls it, with real keys."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from promotion.release_store import ReleaseStore
 from stacks import reading
 from stacks.released import IMAGE, Released, moved_values
 from tests.promotion.people import ANN, BOB, CAT, Team, fingerprint, new_key
+from tests.promotion.repositories import git
 from tests.promotion.terminal import talk
 
 KEYS = [
@@ -26,17 +26,6 @@ KEYS = [
     *("error", "problems"),
 ]
 NEW_IMAGE = f"sha256:{'4' * 64}"
-
-
-def git(root: Path, *arguments: str) -> str:
-    result = subprocess.run(
-        ["git", *arguments],  # noqa: S607
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout.strip()
 
 
 def change(root: Path, stack: str, **values: object) -> None:

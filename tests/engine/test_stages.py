@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from durable.places import PACKAGE_ROOT
 from gate.stacks import git, program
 from promotion.pulumi_stack import PulumiStack
-from sandbox.processes import MARK
+from tests.engine.left_processes import processes_in
 
 STACK = "dev"
 
@@ -39,18 +38,6 @@ class Checkout:
     def ignored(self) -> set[str]:
         listed = self._run("git", "status", "--porcelain", "--ignored").stdout.splitlines()
         return {line.removeprefix("!! ") for line in listed if "__pycache__" not in line}
-
-    def processes(self) -> list[psutil.Process]:
-        """Those of a sandbox that lies in this checkout."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                mark = process.environ().get(MARK, "")
-            except psutil.Error:
-                continue
-            if mark.startswith(f"{self.root}/"):
-                found.append(process)
-        return found
 
     def stack(self, name: str) -> PulumiStack:
         return PulumiStack.of(name, self.root)
@@ -150,10 +137,10 @@ def test_down_leaves_nothing_even_after_pulumi_by_hand(checkout: Checkout) -> No
     assert preview.returncode == 0, preview.stdout + preview.stderr
     # What Pulumi does to the file of a stack that has no salt.
     assert checkout.changed() == f" M stacks/Pulumi.{STACK}.yaml\n"
-    assert checkout.processes()
+    assert processes_in(checkout.root)
 
     assert checkout.moe("sandbox", "down").returncode == 0
 
     assert checkout.changed() == ""
     assert checkout.ignored() == {".venv"}
-    assert checkout.processes() == []
+    assert processes_in(checkout.root) == []

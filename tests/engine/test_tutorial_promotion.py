@@ -18,7 +18,7 @@ import pytest
 
 from durable.places import PACKAGE_ROOT, cache_root
 from gate.stacks import git, program
-from sandbox.processes import MARK
+from tests.engine.left_processes import processes_in
 from tests.engine.tutorial import Step, steps
 
 PAGE = PACKAGE_ROOT / "docs" / "tutorial-promotion.md"
@@ -67,18 +67,6 @@ class Clone:
         )
         return result.stdout
 
-    def processes(self) -> list[psutil.Process]:
-        """Those of sandboxes that lie in this clone."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                mark = process.environ().get(MARK, "")
-            except psutil.Error:
-                continue
-            if mark.startswith(f"{self.root}/"):
-                found.append(process)
-        return found
-
     def _install(self) -> None:
         """Links to what this interpreter has, with a `moe` that runs the clone's own code."""
         here, there = Path(sys.prefix), self.root / ".venv"
@@ -106,7 +94,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
             capture_output=True,
             check=False,
         )
-        for process in clone.processes():
+        for process in processes_in(clone.root):
             process.kill()
 
 
@@ -118,7 +106,7 @@ def test_what_the_page_says_happens(clone: Clone) -> None:
         told = f"{PAGE.name}, line {step.line}:\n{step.commands}\n{ran.output}"
         assert ran.exit_code == step.exit_code, told
         assert not ran.missing(), f"not printed: {ran.missing()}\n{told}"
-    assert clone.processes() == []
+    assert processes_in(clone.root) == []
     assert clone.run("git", "status", "--porcelain") == ""
 
 
