@@ -24,8 +24,11 @@ def chromium() -> Path:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
+    """Ended with its module: an event loop runs in this thread as long as it is open, and no other
+    test of the same worker could run its own.
+    """
     with started(chromium) as running:
         yield running
 

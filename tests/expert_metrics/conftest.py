@@ -1,7 +1,6 @@
 """The pinned vLLM's source, torch or its stand-in, and a worker with the plugin in it."""
 
 import importlib
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from catalog.metrics.vllm_list import source_package
 from durable.places import cache_root
 from expert_metrics.environment import PORT_VARIABLE
+from sandbox.endpoints import free_ports, port_is_free
 from tests.expert_metrics import numpy_torch
 from tests.expert_metrics.stand_in_vllm import VLLM
 
@@ -37,10 +37,11 @@ def torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> An
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A free one, which the plugin is told."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        number: int = found.getsockname()[1]
+    """A free one, which the plugin is told; the next, which a second rank takes, is free too.
+
+    Not those of outgoing connections: another process may get one between now and the test.
+    """
+    number = next(each for each in free_ports(16) if port_is_free(each + 1))
     monkeypatch.setenv(PORT_VARIABLE, str(number))
     return number
 
