@@ -40,4 +40,4 @@ lint: .venv/.synced ## ruff and mypy
 	.venv/bin/mypy
 
 test: lint ## lint, types, unit tests, and the engine tests on a sandbox of their own
-	.venv/bin/pytest -n 2 --dist loadfile --durations 10
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
