@@ -197,6 +197,7 @@ def _up_local(
     with lifecycle.noted_as_unfinished():
         scaled = settings.model_server.autoscaling is not None
         sandbox = lifecycle.start(reporter, keda=scaled, prometheus_speed=speed)
+        sandbox_stacks.lead_to_local(sandbox)
         write_charts(sandbox.paths.charts, sandbox.tools)
         reporter.step(f"pulumi up --stack {LOCAL} --policy-pack policies")
         stack = _stack(sandbox, as_json)

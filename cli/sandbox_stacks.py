@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.sandbox_view import show_commands, show_summary
 from cli.sheet import Sheet, show_sheet
+from sandbox import environment_file
 from sandbox.lifecycle import Sandbox, attach
 from sandbox.paths import default_paths
 from sandbox.reporter import Reporter
@@ -29,8 +30,7 @@ def checked(stacks: Sequence[str]) -> dict[str, Settings]:
     """Settings of every stack, each once; one that cannot be up refuses before any is started."""
     settings = {stack: reading.from_file(stack) for stack in stacks}
     for stack in settings:
-        if stack != LOCAL:
-            sandboxes().refuse_what_cannot_be(stack)
+        sandboxes().refuse_what_cannot_be(stack)
     return settings
 
 
@@ -38,6 +38,11 @@ def up_one(
     stack: str, settings: Settings, reporter: Reporter, as_json: bool
 ) -> tuple[Summary, int]:
     return sandboxes().up(stack, settings, reporter, sys.stderr if as_json else sys.stdout)
+
+
+def lead_to_local(sandbox: Sandbox) -> None:
+    """Let every command find stack `local` too, without a look at the shell."""
+    environment_file.write(LOCAL, sandboxes().stack_files, sandbox)
 
 
 def running(stack: str) -> Sandbox | None:

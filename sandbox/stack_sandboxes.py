@@ -21,7 +21,7 @@ from sandbox.charts import write_charts
 from sandbox.control_plane.kube_api import KubeApi
 from sandbox.paths import SandboxPaths
 from sandbox.reporter import Reporter
-from sandbox.stack import Stack
+from sandbox.stack import LOCAL, Stack
 from sandbox.summary import Summary, summarize
 from stacks.reading import stack_file
 from stacks.settings import Settings
@@ -61,9 +61,9 @@ class StackSandboxes:
         return SandboxPaths(self.folder / "sandboxes" / stack, self.folder / "backend")
 
     def names(self) -> list[str]:
-        """Stacks that have a sandbox, or had one that was removed by hand."""
+        """Stacks that have a sandbox, or had one that was removed by hand; never LOCAL."""
         there = [path.name for path in (self.folder / "sandboxes").glob("*") if path.is_dir()]
-        return sorted({*there, *environment_file.our_stacks(self.stack_files)})
+        return sorted({*there, *environment_file.our_stacks(self.stack_files)} - {LOCAL})
 
     @property
     def exist(self) -> bool:

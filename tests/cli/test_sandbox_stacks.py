@@ -137,6 +137,23 @@ def test_a_file_of_somebody_else_is_refused_before_any_starts(
     assert file.read_text() == "AWS_PROFILE=prod\n"
 
 
+def test_stack_local_is_no_exception(ups: Ups, checkout: StackSandboxes) -> None:
+    file = checkout.stack_files / "local.env"
+    file.write_text("AWS_PROFILE=mine\n")
+    result = run("up")
+    assert result.exit_code == exit_codes.ERROR
+    assert "stacks/local.env is not the sandbox's" in result.output
+    assert not checkout.checkout.joinpath(".sandbox").exists()
+
+
+def test_the_file_of_stack_local_is_of_no_sandbox_beside_it(checkout: StackSandboxes) -> None:
+    file = checkout.stack_files / "local.env"
+    file.write_text(environment_file.text_of({"A": "b"}, set()))
+    assert checkout.names() == []
+    run("down")
+    assert not file.exists()
+
+
 def test_a_key_of_an_account_is_refused_before_any_starts(
     ups: Ups, checkout: StackSandboxes
 ) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from durable.places import PACKAGE_ROOT
+from promotion.pulumi_stack import PulumiStack
 from sandbox import lifecycle
 from sandbox.lifecycle import status, stop
 from sandbox.reporter import SilentReporter
@@ -169,6 +170,9 @@ def test_ctrl_c_then_a_closed_terminal_and_the_same_command_goes_on(empty: Proje
     assert process.wait(timeout=120) == 1
     assert len(empty.state()) > len(interrupted)
     assert pending(empty) == []
+    found = PulumiStack.of("local", empty.folder).state()
+    assert found is not None
+    assert found.resources == empty.state(), "stacks/local.env leads every command there"
 
     assert again(empty).up("--expect-no-changes").returncode == 0
 
