@@ -1,5 +1,6 @@
 """`moe`: assembly of the commands. The module of one is imported when it is asked for."""
 
+import json
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +27,12 @@ COMMANDS = {
 }
 """Name and module, whose `app` it is, in the order of the help."""
 
+# A mistyped option would exit with 2, which here means that a gate refused. The class is
+# typer's UsageError, which it does not export.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_UsageError.exit_code = exit_codes.ERROR  # type: ignore[attr-defined]
+_AS_JSON = "--json"
+
 
 class _OnDemand(TyperGroup):
     """All of them together import some thousand modules, and most commands need few."""
@@ -34,6 +41,21 @@ class _OnDemand(TyperGroup):
         super().__init__(**given)
         # Names alone, for a hint at what was mistyped.
         self.commands = {name: TyperCommand(name) for name in COMMANDS}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_AS_JSON] = _AS_JSON in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Who asks for JSON gets it of a mistyped option too."""
+        try:
+            return super().invoke(ctx)
+        except _UsageError as error:
+            if not ctx.meta[_AS_JSON]:
+                raise
+            said = error.format_message()  # type: ignore[attr-defined]
+            typer.echo(json.dumps({"error": said, "problems": []}, indent=2))
+            raise typer.Exit(exit_codes.ERROR) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -61,9 +83,3 @@ app = typer.Typer(
 @app.callback()
 def _moe() -> None:
     """Typer wants one command or a callback where it sees none."""
-
-
-# A mistyped option would exit with 2, which here means that a gate refused. The class is
-# typer's UsageError, which it does not export.
-usage_error = typer.BadParameter.__mro__[1]
-usage_error.exit_code = exit_codes.ERROR  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """`moe` itself: each command by itself, a hint at what was mistyped, and what the help has."""
 
+import json
 import subprocess
 import sys
 
@@ -69,6 +70,15 @@ def test_nothing_like_a_command_gives_no_hint() -> None:
 @pytest.mark.parametrize("arguments", [("--wrong",), ("release", "--wrong"), ("up",)])
 def test_a_usage_error_has_the_exit_code_of_an_error(arguments: tuple[str, ...]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == exit_codes.ERROR
+
+
+@pytest.mark.parametrize("arguments", [("promote",), ("statsu",), ("history", "dev", "--nope")])
+def test_a_usage_error_is_a_document_for_who_asks_for_one(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == exit_codes.ERROR
+    said = json.loads(result.stdout)
+    assert said["problems"] == []
+    assert said["error"].startswith(("Missing argument", "No such"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
