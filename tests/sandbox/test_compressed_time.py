@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from catalog.alerts.scenes import SCENES
+from catalog.alerts.scenes.play import by_group
+from catalog.alerts.scenes.scene import RUNBOOK_URL, groups
 from sandbox.monitoring.compressed_time import (
     ClockError,
     compressed_duration,
     compressed_expression,
     compressed_groups,
 )
-from tests.catalog.alerts.scene import play
-from tests.catalog.alerts.test_all import SCENES
 
 SPEED = 60
 TIMES = {"interval", "evaluation_interval", "eval_time"}
@@ -58,41 +59,24 @@ def test_what_has_no_meaning_on_a_faster_clock_is_refused(expression: str) -> No
         compressed_expression(expression, SPEED)
 
 
-def test_every_alert_fires_and_rests_at_the_same_moments(
-    promtool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_alert_fires_and_rests_at_the_same_moments(promtool: Path, tmp_path: Path) -> None:
     """What promtool accepts of each alert's scene, with rules and all times on a faster clock."""
     files = []
-    with monkeypatch.context() as patch:
-        # Only what promtool would be given is wanted; that it accepts it, others test.
-        accepted = subprocess.CompletedProcess[str]([], 0, "", "")
-        patch.setattr(subprocess, "run", lambda *_, **__: accepted)
-        for number, scene in enumerate(SCENES):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            play(scene, promtool, folder)
-            files.append(compressed_test(folder))
+    for (name, step_min), tests in by_group(SCENES).items():
+        rules, test = (
+            tmp_path / f"{name}-{step_min}.yaml",
+            tmp_path / f"{name}-{step_min}-test.yaml",
+        )
+        as_deployed = [each.as_dict(RUNBOOK_URL) for each in groups() if each.name == name]
+        rules.write_text(json.dumps({"groups": compressed_groups(as_deployed, SPEED)}))
+        document = {"evaluation_interval": f"{step_min}m", "tests": tests}
+        test.write_text(json.dumps({"rule_files": [str(rules)], **compressed_times(document)}))
+        files.append(test)
     assert files
     result = subprocess.run(
         [promtool, "test", "rules", *files], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def compressed_test(folder: Path) -> Path:
-    """Against the alert's own group alone, which has all that it reads: a third of the time."""
-    rules, test = folder / "rules.yaml", folder / "test.yaml"
-    document = json.loads(test.read_text())
-    (scene,) = document["tests"]
-    alert = scene["alert_rule_test"][0]["alertname"]
-    groups = [
-        group
-        for group in json.loads(rules.read_text())["groups"]
-        if alert in {rule.get("alert") for rule in group["rules"]}
-    ]
-    rules.write_text(json.dumps({"groups": compressed_groups(groups, SPEED)}))
-    test.write_text(json.dumps(compressed_times(document)))
-    return test
 
 
 def compressed_times(part: Any) -> Any:

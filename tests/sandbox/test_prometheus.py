@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
+from catalog.alerts.scenes.scene import RUNBOOK_URL, SERVED, alerts, groups
 from sandbox.endpoints import LOOPBACK, free_ports
 from sandbox.monitoring.compressed_time import compressed_groups
 from sandbox.monitoring.configuration import command, configuration
@@ -29,7 +30,6 @@ from sandbox.monitoring.history import write_history
 from sandbox.monitoring.player import Player, PlayerServer
 from sandbox.monitoring.scenes import SCENES, Scene
 from sandbox.toolchain.ensure import PrometheusTools
-from tests.catalog.alerts.scene import RUNBOOK_URL, SERVED, alerts, groups
 from tests.sandbox.conftest import eventually
 
 SPEED = 20

@@ -2,10 +2,10 @@
 
 import pytest
 
+from catalog.alerts.scenes.scene import alerts
 from catalog.metrics import exported
 from sandbox.monitoring.scene import Scene
 from sandbox.monitoring.scenes import SCENES
-from tests.catalog.alerts.scene import alerts
 
 OF_PROMETHEUS = {"up"}
 OF_A_TARGET = {"namespace", "pod", "container"}

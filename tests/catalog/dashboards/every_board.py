@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from catalog.alerts import Thresholds
+from catalog.alerts.scenes.scene import RUNBOOK_URL, SERVED
 from catalog.dashboards import Board, boards
 from catalog.dashboards.grafana import to_json
-from tests.catalog.alerts.scene import RUNBOOK_URL, SERVED
 
 EVERY_SERVED = replace(SERVED, queue_is_limited=True)
 BOARDS: dict[str, Board] = {board.uid: board for board in boards(EVERY_SERVED, Thresholds())}

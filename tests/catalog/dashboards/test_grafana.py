@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from catalog.alerts import Thresholds, rule_groups
+from catalog.alerts.scenes.scene import RUNBOOK_URL
 from catalog.dashboards import Board, boards
 from catalog.dashboards.board import Matrix, Panel
 from catalog.dashboards.grafana import COLUMNS, to_json
 from catalog.dashboards.grafana_panel import panel_builder
-from tests.catalog.alerts.scene import RUNBOOK_URL
 from tests.catalog.dashboards.every_board import BOARDS, EVERY_SERVED, as_grafana_gets_it
 
 EVERY_BOARD = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())

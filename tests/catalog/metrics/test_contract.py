@@ -3,11 +3,11 @@
 import pytest
 
 from catalog.alerts import Alert, Recording, RuleGroup
+from catalog.alerts.scenes.scene import groups
 from catalog.metrics import exported
 from catalog.metrics.contract import problems, read
 from catalog.metrics.grafana import filled_in
 from catalog.metrics.rules import rule_problems
-from tests.catalog.alerts.scene import groups
 
 TTFT = "vllm:time_to_first_token_seconds"
 KV_CACHE = "vllm:kv_cache_usage_perc"

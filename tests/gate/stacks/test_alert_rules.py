@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
+from catalog.alerts.scenes.scene import RUNBOOK_URL, groups
 from gate.report import Item, Place
 from gate.stacks import alert_rules
 from policies.finding import Kind
-from tests.catalog.alerts.scene import RUNBOOK_URL, groups
 from tests.gate.stacks.recorded import Event, step
 
 TYPE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"

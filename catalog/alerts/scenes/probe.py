@@ -1,10 +1,6 @@
 """Alerts from probes, so for engines without metrics too."""
 
-from pathlib import Path
-
-import pytest
-
-from tests.catalog.alerts.scene import Scene, play, series
+from catalog.alerts.scenes.scene import Scene, series
 
 READY = {"namespace": "m", "pod": "p", "condition": "true"}
 
@@ -38,8 +34,3 @@ SCENES = {
         ),
     ),
 }
-
-
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
-def test_alert(scene: Scene, promtool: Path, tmp_path: Path) -> None:
-    play(scene, promtool, tmp_path)

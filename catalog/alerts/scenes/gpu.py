@@ -1,10 +1,6 @@
 """Alerts from DCGM and the device plugin: each fires, stays quiet below, resolves, reads well."""
 
-from pathlib import Path
-
-import pytest
-
-from tests.catalog.alerts.scene import Scene, play, series
+from catalog.alerts.scenes.scene import Scene, series
 
 GPU = {"Hostname": "n", "gpu": "3"}
 XID = "DCGM_EXP_XID_ERRORS_COUNT"
@@ -192,8 +188,3 @@ SCENES = {
         description="The memory of GPU 3 of n has been at 91 degrees Celsius.",
     ),
 }
-
-
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
-def test_alert(scene: Scene, promtool: Path, tmp_path: Path) -> None:
-    play(scene, promtool, tmp_path)
