@@ -18,6 +18,7 @@ from promotion.drift import drift_of
 from promotion.errors import PromotionError
 from promotion.gate import GateResult, could_not_check, not_demanded, with_waivers
 from promotion.gates import (
+    alert_tests,
     alerts_quiet,
     approvals,
     committed,
@@ -53,7 +54,7 @@ _OF_A_PROMOTION = (
     alerts_quiet.GATE,
     approvals.GATE,
 )
-_OF_A_PREVIEW = (*of_check.GATES, protected.GATE, cost.GATE)
+_OF_A_PROGRAM = (*of_check.GATES, alert_tests.GATE, protected.GATE, cost.GATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +219,18 @@ def _of_approvals(move: Move, repository: Repository, promotion: Promotion) -> G
 def _of_program(
     move: Move, repository: Repository, target: Side, program: Program
 ) -> tuple[list[GateResult], Planned]:
-    """Gates on what a preview of the target shows, and what it would do."""
+    """Gates on the program and on what a preview of the target shows; what it would do."""
     if program.gate.refuses:
         reason, remedy = "the release's program is not here", program.gate.remedy
-        unseen = [could_not_check(gate, reason, remedy=remedy) for gate in _OF_A_PREVIEW]
+        unseen = [could_not_check(gate, reason, remedy=remedy) for gate in _OF_A_PROGRAM]
         return unseen, Planned(None, 0)
     engine = PlanningEngine(target.pulumi.in_folder(program.folder), program.plan)
     asked = Asked(program.folder, engine, promtool=repository.promtool, tell=repository.tell)
     section = check(move.target, asked)
-    results = of_check.judge(section, needs_promtool=move.source is not None)
+    results = [
+        *of_check.judge(section, needs_promtool=move.source is not None),
+        _of_alert_tests(move, repository, program),
+    ]
     came_to_its_end = not any(each.refuses for each in results if each.gate == of_check.PREVIEW)
     if engine.run is None or not came_to_its_end:
         reason, remedy = "the preview did not come to its end", "mend the preview first"
@@ -236,6 +240,13 @@ def _of_program(
     # Where a policy refuses, the engine saves none.
     digest = plan_digest(program.plan) if program.plan.exists() else None
     return results, Planned(digest, len(section.changes))
+
+
+def _of_alert_tests(move: Move, repository: Repository, program: Program) -> GateResult:
+    if move.source is None:
+        return not_demanded(alert_tests.GATE, "not asked of a rollback")
+    repository.tell(f"{move.release.short_id}: scenes of its alert rules")
+    return alert_tests.judge(program.folder, repository.promtool)
 
 
 def _of_cost(target: Side, preview: Run) -> GateResult:

@@ -15,7 +15,15 @@ APPROVER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}$"
 """What a name of an approver is made of."""
 ApproverName = Annotated[str, StringConstraints(pattern=APPROVER_PATTERN)]
 WaivableGate = Literal[
-    "record", "order", "soak", "source drift", "target drift", "alert rules", "cost", "alerts quiet"
+    "record",
+    "order",
+    "soak",
+    "source drift",
+    "target drift",
+    "alert rules",
+    "alert tests",
+    "cost",
+    "alerts quiet",
 ]
 
 

@@ -252,6 +252,7 @@ class TestGates:
             ("preview", "pass", ""),
             ("policies", "fail", "refusing"),
             ("alert rules", "pass", ""),
+            ("alert tests", "pass", "scenes"),
             ("protected", "fail", "would replace or delete"),
             ("cost", "fail", "0.01 is allowed"),
         ],
