@@ -21,6 +21,8 @@ from stacks.released import IMAGE, MOVED_KEYS
 
 GATE = "committed"
 
+_SALT = "encryptionsalt"
+
 
 def judge(root: Path, source: str | None, target: str) -> GateResult:
     """Compares the checkout with HEAD."""
@@ -52,7 +54,10 @@ def _committed(root: Path, file: Path) -> bytes | None:
 
 
 def _unmoved(content: bytes | None) -> object:
-    """What is configured, without what a release moves; Pulumi's salt is no setting."""
+    """All that the file says, without what a release moves; Pulumi's salt is no setting.
+
+    An environment or a secrets provider decides too, and is told beside the config.
+    """
     try:
         document = YAML(typ="safe").load(content or b"")
     except YAMLError:
@@ -60,7 +65,8 @@ def _unmoved(content: bytes | None) -> object:
     config = document.get("config") if isinstance(document, Mapping) else None
     if not isinstance(config, Mapping):
         return content
-    return {name: _section(name.removeprefix(f"{PROJECT}:"), of) for name, of in config.items()}
+    unmoved = {name: _section(name.removeprefix(f"{PROJECT}:"), of) for name, of in config.items()}
+    return {**document, _SALT: None, "config": unmoved}
 
 
 def _section(name: str, section: Any) -> Any:

@@ -61,6 +61,8 @@ def test_as_committed_it_passes(root: Path) -> None:
         ("config:\n", "config:\n  moe-serving:something: {a: 1}\n"),
         ("config:\n", "config:\n  kubernetes:kubeconfig: other\n"),
         (".dkr.ecr.", ".dkr.example."),
+        ("config:\n", "environment: [of-somebody]\nconfig:\n"),
+        ("config:\n", "secretsprovider: awskms://alias/of-somebody\nconfig:\n"),
     ],
 )
 def test_an_edit_of_either_stack_fails_by_its_file(
