@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from promotion.author import Author
 from promotion.difference import KeyChange
@@ -42,7 +41,7 @@ class Proposal:
 
     `plan` is a digest, and `plan_changes` how many resources it would change.
 
-    `last_update` is when the newest update of the target began, as it was when this was judged.
+    `newest_update` is that of the target, as it was when this was judged.
     `differs` is what the target runs against what the release has, its program included; `after`
     is the last entry of the target's record, `interrupted` that one where nothing has ended it.
     """
@@ -56,7 +55,7 @@ class Proposal:
     file_after: str
     plan: str | None
     plan_changes: int
-    last_update: datetime | None
+    newest_update: tuple[int, int]
     after: Entry | None
     interrupted: Entry | None
 

@@ -81,9 +81,12 @@ class Update:
         return any(count for operation, count in self.changes.items() if operation != "same")
 
 
-def last_update(updates: Sequence[Update]) -> datetime | None:
-    """When the newest of them began: it tells whether there was another since."""
-    return max((update.started for update in updates), default=None)
+def newest_update(updates: Sequence[Update]) -> tuple[int, int]:
+    """Their number and the newest version: they tell whether there was another since.
+
+    Times would not: two machines' clocks differ.
+    """
+    return len(updates), max((update.version for update in updates), default=0)
 
 
 @dataclass(frozen=True)

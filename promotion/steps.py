@@ -17,7 +17,7 @@ from promotion.errors import PromotionError, RefusedError
 from promotion.judge import Judged, Repository
 from promotion.locks import is_locked, release_dead_lock
 from promotion.proposal import Proposal
-from promotion.pulumi_stack import last_update
+from promotion.pulumi_stack import newest_update
 from promotion.record import Entry, GateSaid
 from promotion.stack_file import text_in
 from stacks.reading import stack_file
@@ -113,8 +113,8 @@ def digest_of(text: str) -> str:
 
 def _changed_since(judged: Judged) -> str:
     """Empty where no update of the stack has begun since it was judged."""
-    now = last_update(judged.target.updates())
-    return "" if now == judged.proposal.last_update else _CHANGED_SINCE
+    now = newest_update(judged.target.updates())
+    return "" if now == judged.proposal.newest_update else _CHANGED_SINCE
 
 
 def _apply(entry: Entry, judged: Judged, repository: Repository) -> str:

@@ -13,7 +13,7 @@ from promotion.gate import GateResult, passed
 from promotion.judge import Judged, Repository
 from promotion.program import Program
 from promotion.proposal import Move, Proposal
-from promotion.pulumi_stack import PulumiStack, State, Update
+from promotion.pulumi_stack import PulumiStack, State, Update, newest_update
 from promotion.record import open_entry
 from promotion.release import Release
 from promotion.stack_file import text_in
@@ -40,7 +40,7 @@ class PlayedStack:
     release: Release
     runs: Sequence[Run] = (Run(0, [], ""),)
     says_so: bool = True
-    updated: datetime | None = JUDGED_AT
+    versions: Sequence[int] = (1,)
     on_up: Callable[[], None] = lambda: None
     cancels: bool = True
     asked: list[tuple[str, ...]] = field(default_factory=list)
@@ -69,9 +69,10 @@ class PlayedStack:
         return State([stack])
 
     def updates(self) -> list[Update]:
-        if self.updated is None:
-            return []
-        return [Update(1, "update", "succeeded", self.updated, self.updated, "")]
+        return [
+            Update(version, "update", "succeeded", JUDGED_AT, JUDGED_AT, "")
+            for version in self.versions
+        ]
 
 
 def new_place(root: Path) -> Repository:
@@ -107,7 +108,7 @@ def judged_move(
         AFTER,
         PLAN,
         1,
-        JUDGED_AT,
+        newest_update(stack.updates()),
         record.last,
         open_entry(record),
     )

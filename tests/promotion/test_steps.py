@@ -74,13 +74,12 @@ def test_a_state_that_does_not_say_so_is_a_failure(here: Repository, stack: Play
     assert on_disk(here)[1] == ["begun", "failed"]
 
 
-@pytest.mark.parametrize("updated", [None, "later"])
+@pytest.mark.parametrize("versions", [(), (1, 2)])
 def test_overtaken_is_refused_and_nothing_is_applied(
-    here: Repository, stack: PlayedStack, updated: str | None
+    here: Repository, stack: PlayedStack, versions: tuple[int, ...]
 ) -> None:
     found = judged_move(here, stack)
-    assert stack.updated is not None
-    stack.updated = stack.updated.replace(hour=13) if updated else None
+    stack.versions = versions
     with pytest.raises(RefusedError, match="somebody else has changed the stack"):
         carry_out(found, here, How())
     assert stack.asked == []
