@@ -48,8 +48,8 @@ def rollback(
 ) -> None:
     """Bring a stack back to a release that it ran before, its program included.
 
-    What only time or other people can give is not asked (order, source, soak, drift, quiet alerts,
-    approvals); committed files, record, program, settings, preview, policies, protected
+    What only time or other people can give is not asked (source, soak, drift, quiet alerts,
+    approvals); whether it ran there, committed files, record, program, settings, preview, policies, protected
     resources, alert rules and cost are.
     """
     with answering(as_json, EMPTY):

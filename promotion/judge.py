@@ -35,7 +35,7 @@ from promotion.plan import plan_digest
 from promotion.planning import PlanningEngine
 from promotion.program import Program, program_of
 from promotion.proposal import Move, Proposal
-from promotion.pulumi_stack import PulumiStack, State, Update, last_update
+from promotion.pulumi_stack import PulumiStack, State, Update, newest_update
 from promotion.record import Record, open_entry
 from promotion.release import as_rows
 from promotion.release_store import ReleaseStore
@@ -46,7 +46,6 @@ from stacks.settings import Settings
 from stacks.settings.promotion import Promotion
 
 _OF_A_PROMOTION = (
-    order.GATE,
     runs_release.GATE,
     soak.GATE,
     drift.SOURCE,
@@ -152,7 +151,7 @@ def judged(move: Move, repository: Repository) -> Iterator[Judged]:
             after,
             planned.digest,
             planned.changes,
-            last_update(target.updates),
+            newest_update(target.updates),
             last,
             interrupted,
         )
@@ -171,6 +170,13 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
     yield committed.judge(root, move.source, move.target)
     if move.source is None:
         yield record.judge(wrong)
+        yield order.judge_rollback(
+            target.name,
+            list(repository.record(target.name)),
+            target.updates,
+            target.released,
+            move.release,
+        )
         yield from (not_demanded(gate, "not asked of a rollback") for gate in _OF_A_PROMOTION)
         return
     repository.tell(f"{move.source}: state and history")

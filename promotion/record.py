@@ -98,6 +98,10 @@ class Entry(Section):
     """Hash of the entry before; none for the first."""
 
     @property
+    def time(self) -> datetime:
+        return datetime.strptime(self.at, _TIME_FORMAT).replace(tzinfo=UTC)
+
+    @property
     def hash(self) -> str:
         # Without defaults: a field that a later version adds leaves the hashes of old entries.
         return hashlib.sha256(canonical(self.model_dump(exclude_defaults=True))).hexdigest()

@@ -123,12 +123,19 @@ def _unlike_history(
 def _applied_unseen(
     entries: Mapping[int, Entry | None], updates: Sequence[Update]
 ) -> Iterator[tuple[int, str]]:
-    """What was applied has an update; older ones a backend may have forgotten."""
+    """What was applied has an update, where the history goes back to its beginning.
+
+    The history of a stack that was created again, or imported, is younger than its record.
+    """
     deployed = {pair[0] for pair in map(anchored, updates) if pair}
+    oldest = min((update.started for update in updates), default=None)
     for number, entry in entries.items():
-        if entry is None or entry.stage != "applied" or entry.ends is None:
+        if entry is None or entry.stage != "applied" or entry.ends in (None, *deployed):
             continue
-        if deployed and entry.ends > min(deployed) and entry.ends not in deployed:
+        begun = entries.get(entry.ends or 0)
+        follows_on_another = bool(deployed) and (entry.ends or 0) > min(deployed)
+        is_younger = oldest is not None and begun is not None and begun.time >= oldest
+        if follows_on_another or is_younger:
             yield number, f"Pulumi has never deployed entry {entry.ends}, which this one ends"
 
 

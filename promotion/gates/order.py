@@ -1,11 +1,17 @@
-"""A release comes from the stack before, and came there in the same way: no stack is skipped."""
+"""A release comes from the stack before, and came there in the same way: no stack is skipped.
+
+A rollback leads to what the stack has run itself.
+"""
 
 from collections.abc import Sequence
 
 from catalog.project import PROJECT
+from promotion.anchor import anchored
 from promotion.gate import GateResult, failed, passed
+from promotion.pulumi_stack import Update
 from promotion.record import Entry
 from promotion.release import SHOWN_DIGITS, Release
+from stacks.released import Released
 from stacks.settings.promotion import Promotion
 
 GATE = "order"
@@ -38,6 +44,42 @@ def judge(
     if before is None:
         return passed(GATE, f"{target} follows {source}, which is the first stack")
     return _came_by_the_record(source, target, before, source_record, release)
+
+
+def judge_rollback(
+    target: str,
+    target_record: Sequence[Entry],
+    updates: Sequence[Update],
+    runs: Released | None,
+    release: Release,
+) -> GateResult:
+    """A rollback is asked for little, so it leads to nothing that `target` has never run.
+
+    What an entry says that it replaced counts only where Pulumi has deployed that entry: anybody
+    can write one. `runs` is what the target runs by its state.
+    """
+    if ran := [each for each in target_record if _was_applied(each, release)]:
+        last = ran[-1]
+        return passed(GATE, f"{target} ran it before: entry {last.number}, of {last.at}")
+    deployed = set(map(anchored, updates))
+    replaced = (
+        entry.number
+        for entry in target_record
+        if entry.replaces == release.id and (entry.number, entry.hash) in deployed
+    )
+    if (number := next(replaced, None)) is not None:
+        return passed(GATE, f"{target} ran it before entry {number}, which replaced it")
+    if runs == release.contents:
+        return passed(GATE, f"{target} runs it by its state")
+    return failed(
+        GATE,
+        f"{target} never ran {release.short_id}, by its record and by Pulumi",
+        remedy=f"moe history {target} shows what it ran; another release comes by a promotion",
+    )
+
+
+def _was_applied(entry: Entry, release: Release) -> bool:
+    return entry.stage == "applied" and entry.release == release.id
 
 
 def _no_source(source: str, target: str, promotion: Promotion | None) -> GateResult:

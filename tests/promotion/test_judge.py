@@ -123,7 +123,8 @@ def test_a_rollback_is_asked_for_no_source(root: Path, release: Release) -> None
         ["program", *OF_SIDES, *OF_PREVIEW]
     )
     not_asked = [each.gate for each in proposal.gates if each.outcome == Outcome.NOT_DEMANDED]
-    assert not_asked == [*OF_SIDES[2:], "alert tests"]
+    assert not_asked == [*OF_SIDES[3:], "alert tests"]
+    assert outcome_of("order", proposal) == Outcome.FAILED, "it never ran there"
 
 
 def approvals_of(root: Path, release: Release, begun_by: str) -> GateResult:
@@ -215,7 +216,7 @@ def test_what_changes_and_what_runs_are_told(root: Path, release: Release) -> No
     assert [each.key for each in proposal.differs] == ["program"]
     before = text_in(root / "stacks" / "Pulumi.staging.yaml")
     assert proposal.file_after == before.replace("v26.7.0", NEW_CHART)
-    assert (proposal.last_update, proposal.replaces) == (STARTED, None)
+    assert (proposal.newest_update, proposal.replaces) == ((1, 1), None)
     assert not proposal.is_done
 
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -337,3 +339,15 @@ def test_a_backend_may_have_forgotten_old_updates(tmp_path: Path) -> None:
     assert whats(tmp_path, []) == []
     (told,) = whats(tmp_path, history([begun[0], begun[2]]))
     assert told == "Pulumi has never deployed entry 3, which this one ends"
+
+
+def test_entries_of_a_stack_that_pulumi_has_known_longer_need_an_update(tmp_path: Path) -> None:
+    """Not one update has an anchor: all of the record may be somebody's invention."""
+    of_two_moves(tmp_path)
+    by_hand = replace(update("by hand"), started=datetime.now(UTC) - timedelta(hours=1))
+    found = whats(tmp_path, [update("by hand"), by_hand])
+    assert found == [
+        "Pulumi has never deployed entry 1, which this one ends",
+        "Pulumi has never deployed entry 3, which this one ends",
+    ]
+    assert whats(tmp_path, [update("of a stack that was created again")]) == []

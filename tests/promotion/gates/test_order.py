@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from promotion.anchor import message
 from promotion.gate import Outcome
-from promotion.gates.order import judge
+from promotion.gates.order import judge, judge_rollback
 from promotion.record import Entry, Stage
 from promotion.release import Release
 from stacks import reading
 from stacks.settings.promotion import Promotion
 from tests.promotion.gates.releases import release
+from tests.promotion.test_anchor import update
 
 RELEASE = release("a")
 OTHER = release("b")
@@ -125,3 +127,46 @@ def test_it_passes_exactly_where_the_last_that_was_applied_is_the_release(
     open_ = bool(said) and said[-1][1] == "begun"
     expected = last == [RELEASE] and not open_
     assert (to_prod(entries(*said))[0] is Outcome.PASSED) == expected
+
+
+class TestRollback:
+    """To what the stack has run, whatever somebody has written into its record."""
+
+    def said(
+        self, record: Sequence[Entry], *deployed: Entry, runs: Release | None = None
+    ) -> tuple[Outcome, str]:
+        updates = [update("by hand"), *(update(message(entry)) for entry in deployed)]
+        contents = runs.contents if runs else None
+        result = judge_rollback("staging", record, updates, contents, RELEASE)
+        return result.outcome, result.evidence
+
+    def test_what_was_applied_there(self) -> None:
+        record = entries((RELEASE, "begun"), (RELEASE, "applied"), (OTHER, "begun"))
+        outcome, words = self.said(record)
+        assert outcome is Outcome.PASSED
+        assert words == "staging ran it before: entry 2, of 2026-11-02T10:00:00Z"
+
+    def test_what_never_came_to_its_end_there(self) -> None:
+        records: list[list[tuple[Release, Stage]]] = [
+            [(RELEASE, "begun")],
+            [(RELEASE, "begun"), (RELEASE, "failed")],
+        ]
+        for record in records:
+            outcome, words = self.said(entries(*record))
+            assert outcome is Outcome.FAILED
+            assert "staging never ran" in words
+
+    def test_what_was_replaced_counts_where_pulumi_knows_the_entry(self) -> None:
+        (begun,) = entries((OTHER, "begun"))
+        begun = begun.model_copy(update={"replaces": RELEASE.id})
+        assert self.said([begun])[0] is Outcome.FAILED
+        other = begun.model_copy(update={"by": "somebody else"})
+        assert self.said([begun], other)[0] is Outcome.FAILED
+        assert self.said([begun], begun)[0] is Outcome.PASSED
+
+    def test_what_it_runs_by_its_state(self) -> None:
+        """Nothing was deployed since the move began."""
+        assert self.said([], runs=RELEASE)[0] is Outcome.PASSED
+        other = RELEASE.contents.model_copy(update={"program": f"sha256:{'0' * 64}"})
+        runs = RELEASE.model_copy(update={"contents": other})
+        assert self.said([], runs=runs)[0] is Outcome.FAILED
