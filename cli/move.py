@@ -16,15 +16,25 @@ from cli.answer import INTERRUPTED, CommandError, print_json
 from cli.sheet import Sheet, show_sheet
 from durable.places import PACKAGE_ROOT
 from gate.formats.printable import one_line, printable
-from promotion.carry_out import Done, How, alone, carry_out, refuse, refuse_another
+from promotion.carry_out import (
+    Done,
+    How,
+    alone,
+    carry_out,
+    refuse,
+    refuse_another,
+    rest_committed,
+)
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import GateResult, Outcome
+from promotion.gates import committed
 from promotion.judge import Judged, Repository, judged
 from promotion.proposal import Move, Proposal
 from promotion.record import open_entry
 from promotion.release import SHOWN_DIGITS
 from sandbox.reporter import Reporter, reporting
 from sandbox.toolchain.ensure import built_promtool, ensure_prometheus
+from stacks.reading import stack_file
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; else only show what it would do.")]
@@ -95,7 +105,8 @@ def run_move(
 
     def do(found: Judged) -> Done | None:
         if yes:
-            return carry_out(found, here, how)
+            with rest_committed(how, here, stack, *_unless_edited(found.proposal, here)):
+                return carry_out(found, here, how)
         refuse(found.proposal)
         return None
 
@@ -105,6 +116,13 @@ def run_move(
         refuse_another(open_entry(here.record(stack)), move)
         with judged(move, here) as found:
             answer(found, do, here, how, as_json=as_json)
+
+
+def _unless_edited(proposal: Proposal, here: Repository) -> list[Path]:
+    """The stack's file, where it has nothing that a person must commit."""
+    if any(gate.gate == committed.GATE for gate in proposal.refusing):
+        return []
+    return [stack_file(proposal.move.target, here.root / "stacks")]
 
 
 def answer(

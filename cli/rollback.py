@@ -49,8 +49,8 @@ def rollback(
     """Bring a stack back to a release that it ran before, its program included.
 
     What only time or other people can give is not asked (source, soak, drift, quiet alerts,
-    approvals); whether it ran there, committed files, record, program, settings, preview, policies, protected
-    resources, alert rules and cost are.
+    approvals); whether it ran there, committed files, record, program, settings, preview,
+    policies, protected resources, alert rules and cost are.
     """
     with answering(as_json, EMPTY):
         how = how_of(yes, no_up, commit, branch)

@@ -9,7 +9,7 @@ from cli.answer import answering
 from cli.move import EMPTY, AsJson, Commit, Promtool, answer, repository
 from durable.places import PACKAGE_ROOT
 from promotion import author
-from promotion.carry_out import How, alone, finish, finishing
+from promotion.carry_out import How, alone, finish, finishing, rest_committed
 from promotion.judge import judged
 from stacks import reading
 
@@ -35,7 +35,8 @@ def up(
         reading.from_file(stack)
         how = How(commit=commit)
         with repository(promtool) as here, alone(here, stack, "up"):
-            entry, move = finishing(stack, author.current(PACKAGE_ROOT), here)
+            with rest_committed(how, here, stack):
+                entry, move = finishing(stack, author.current(PACKAGE_ROOT), here)
             with judged(move, here) as found:
                 do = partial(finish, entry, repository=here, how=how)
                 answer(found, do, here, how, as_json=as_json)

@@ -1,7 +1,7 @@
 """Does what was judged: record, stack file, commit, `up` by the plan, record."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from durable.places import cache_root, checkout_key
 from gate.formats.printable import one_line
 from promotion import steps
 from promotion.author import Author
-from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted
+from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted, uncommitted
 from promotion.errors import NothingToDoError, RefusedError
 from promotion.gates import record
 from promotion.judge import Judged, Repository
 from promotion.places import RECORD
 from promotion.proposal import Move, Proposal
-from promotion.record import Entry, open_entry, text_of
+from promotion.record import Entry, open_entry, read, text_of
 from promotion.release import SHOWN_DIGITS
 from promotion.release_store import text_of as release_text
 from promotion.report import markdown
@@ -71,10 +71,8 @@ def carry_out(found: Judged, repository: Repository, how: How) -> Done:
         )
         return Done(entry, (commit,))
     steps.begin(entry, repository)
-    written = steps.write(proposal, repository)
-    begun = repository.record(entry.target).file(entry.number)
-    release = repository.releases.file(proposal.move.release)
-    commits = _committed(how, repository, [written, begun, release], markdown(proposal))
+    steps.write(proposal, repository)
+    commits = _begun_committed(how, found, repository)
     if not how.up:
         return Done(entry, commits)
     end, ended = _up(entry, found, repository, how)
@@ -93,7 +91,7 @@ def _up(
         last = entries.last
         if last is not None and last.ends == entry.number:
             words = f"{found.proposal.move}: {last.stage}\n"
-            commits = _committed(how, repository, [entries.file(last.number)], words)
+            commits = _committed(how, repository, entry.target, words)
     return end, commits
 
 
@@ -107,10 +105,46 @@ def _contents(entry: Entry, proposal: Proposal, repository: Repository) -> dict[
     }
 
 
+@contextmanager
+def rest_committed(how: How, repository: Repository, stack: str, *others: Path) -> Iterator[None]:
+    """Where there is nothing to do, what moves before this one have left is committed all the same.
+
+    One that was killed between its end and its commit is such a one.
+    """
+    try:
+        yield
+    except NothingToDoError as nothing:
+        words = f"Record of {stack}: what was not committed yet\n"
+        commits = _committed(how, repository, stack, words, *others)
+        if not commits:
+            raise
+        told = f"{nothing}; committed what was not yet, as {commits[0][:SHOWN_DIGITS]}"
+        raise NothingToDoError(told) from None
+
+
+def _begun_committed(how: How, found: Judged, repository: Repository) -> tuple[str, ...]:
+    proposal = found.proposal
+    file = stack_file(proposal.move.target, repository.root / "stacks")
+    release = repository.releases.file(proposal.move.release)
+    target = proposal.move.target
+    return _committed(how, repository, target, markdown(proposal), file, release)
+
+
 def _committed(
-    how: How, repository: Repository, paths: Sequence[Path], message: str
+    how: How, repository: Repository, stack: str, message: str, *others: Path
 ) -> tuple[str, ...]:
-    commit = commit_here(repository.root, paths, message) if how.commit else None
+    """With all of the record that is not committed yet, and the releases that it names.
+
+    Entries of a move that was cut off, or done without --commit, are missed by every other clone.
+    """
+    if not how.commit:
+        return ()
+    record, root = repository.record(stack), repository.root
+    new = {root / name for name in uncommitted(root, RECORD / stack)}
+    entries = [path for path in record.files() if path in new]
+    ids = {read(path).release for path in entries}
+    releases = [repository.releases.file(repository.releases.get(each)) for each in ids]
+    commit = commit_here(root, sorted({*others, *entries, *releases}), message)
     return (commit,) if commit else ()
 
 
@@ -172,8 +206,9 @@ def finish(entry: Entry, found: Judged, repository: Repository, how: How) -> Don
             " `up` has done a part of it; judge it again:"
             f" {command(entry)}"
         )
-    end, commits = _up(entry, found, repository, how)
-    return Done(end, commits)
+    commits = _begun_committed(how, found, repository)
+    end, ended = _up(entry, found, repository, how)
+    return Done(end, (*commits, *ended))
 
 
 def command(entry: Entry) -> str:

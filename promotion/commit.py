@@ -11,6 +11,8 @@ from promotion.errors import PromotionError
 
 def commit_here(root: Path, paths: Sequence[Path], message: str) -> str | None:
     """The new commit of these files alone; None where they are as HEAD has them."""
+    if not paths:
+        return None
     names = [str(path.relative_to(root)) for path in paths]
     _git(root, "add", "--", *names)
     if not _git(root, "diff", "--cached", "--name-only", "--", *names):
@@ -39,6 +41,13 @@ def commit_on_branch(root: Path, branch: str, contents: Mapping[Path, str], mess
     # The last word says that the branch must be new: of two at once one wins.
     _git(root, "update-ref", reference, commit, "")
     return commit
+
+
+def uncommitted(root: Path, folder: Path) -> list[str]:
+    """Names of what is in `folder` and not as HEAD has it; what was removed is among them."""
+    changed = _git(root, "diff", "--name-only", "-z", "--no-renames", "HEAD", "--", str(folder))
+    new = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", str(folder))
+    return sorted({*changed.split("\0"), *new.split("\0")} - {""})
 
 
 def refuse_uncommitted(root: Path, folder: Path) -> None:

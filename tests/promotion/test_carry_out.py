@@ -10,7 +10,7 @@ import pytest
 from gate.stacks.engine import Run
 from promotion import carry_out as carrying
 from promotion import steps
-from promotion.carry_out import How, alone, carry_out, command, refuse
+from promotion.carry_out import How, alone, carry_out, command, refuse, rest_committed
 from promotion.errors import NothingToDoError, PromotionError, RefusedError
 from promotion.gate import could_not_check, failed, not_demanded, passed
 from promotion.judge import Repository
@@ -172,6 +172,59 @@ class TestOrder:
         written = file(here.root).stat()
         carry_out(found, here, How())
         assert file(here.root).stat().st_ino == written.st_ino
+
+
+class TestCommitted:
+    """Another clone has the record whole, whatever came before in this one."""
+
+    def uncommitted(self, here: Repository) -> str:
+        return git(
+            here.root,
+            "status",
+            "--porcelain",
+            "--untracked-files=all",
+            "--",
+            "stacks",
+            "releases/record",
+            f"releases/{release(2).id}.json",
+        )
+
+    def test_after_one_that_was_cut_off_before_its_commit(
+        self, here: Repository, stack: PlayedStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped(*given: object, **said: object) -> Any:
+            raise StoppedError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(carrying, "commit_here", stopped)
+            with pytest.raises(StoppedError):
+                carry_out(judged_move(here, stack), here, How(commit=True))
+        assert "000001.json" in self.uncommitted(here)
+        carry_out(judged_move(here, PlayedStack(release(2))), here, How(commit=True))
+        assert self.uncommitted(here) == ""
+
+    def test_after_one_without_a_commit(self, here: Repository, stack: PlayedStack) -> None:
+        carry_out(judged_move(here, stack), here, How())
+        carry_out(judged_move(here, PlayedStack(release(3))), here, How(commit=True))
+        assert self.uncommitted(here) == ""
+        names = git(here.root, "ls-files", "releases").splitlines()
+        assert f"releases/{release(3).id}.json" in names
+        assert f"releases/{release(1).id}.json" not in names, "nothing of it was moved"
+
+    @pytest.mark.parametrize("commit", [True, False])
+    def test_what_is_done_but_was_not_committed(
+        self, here: Repository, stack: PlayedStack, commit: bool
+    ) -> None:
+        """It was killed between its end and the commit of that."""
+        carry_out(judged_move(here, stack), here, How())
+        how = How(commit=commit)
+        with pytest.raises(NothingToDoError) as done, rest_committed(how, here, STACK):
+            refuse(judged_move(here, stack, **SAME).proposal)
+        assert ("000002.json" in self.uncommitted(here)) != commit
+        assert ("committed what was not yet, as" in str(done.value)) == commit
+        with pytest.raises(NothingToDoError) as again, rest_committed(how, here, STACK):
+            refuse(judged_move(here, stack, **SAME).proposal)
+        assert "committed" not in str(again.value), "there is no rest"
 
 
 class TestFailed:

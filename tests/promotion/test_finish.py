@@ -138,7 +138,8 @@ def test_its_end_is_committed_whatever_it_is(
     here: Repository, begun: Judged, stack: PlayedStack, up: Callable[..., Done], works: bool
 ) -> None:
     if works:
-        assert up(how=How(commit=True)).commits == (git(here.root, "rev-parse", "HEAD"),)
+        done = up(how=How(commit=True))
+        assert done.commits == tuple(git(here.root, "rev-parse", "HEAD^", "HEAD").split())
     else:
         stack.runs = [Run(255, [], "error: no quota")]
         with pytest.raises(PromotionError, match="no quota"):
@@ -146,6 +147,12 @@ def test_its_end_is_committed_whatever_it_is(
     names = git(here.root, "show", "--name-only", "--format=%s", "HEAD").splitlines()
     assert names[0].endswith("dev -> staging: applied" if works else "dev -> staging: failed")
     assert names[2:] == ["releases/record/staging/000002.json"]
+    names = git(here.root, "show", "--name-only", "--format=", "HEAD^").splitlines()
+    assert names == [
+        f"releases/{release(2).id}.json",
+        "releases/record/staging/000001.json",
+        "stacks/Pulumi.staging.yaml",
+    ], "it was begun without --commit"
 
 
 def test_nothing_waits(here: Repository) -> None:
