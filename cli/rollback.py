@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answer import CommandError, answering
+from cli.answer import CommandError, answering, print_json
 from cli.move import (
     EMPTY,
     AsJson,
@@ -19,8 +19,12 @@ from cli.move import (
 )
 from durable.places import PACKAGE_ROOT
 from promotion import author
+from promotion.carry_out import How, alone, give_up
+from promotion.judge import Repository
 from promotion.proposal import Move
-from promotion.rollback import release_to_go_back_to
+from promotion.record import Entry
+from promotion.release import SHOWN_DIGITS
+from promotion.rollback import release_to_go_back_to, to_give_up
 from stacks import reading
 
 EPILOG = (
@@ -58,12 +62,46 @@ def rollback(
             raise CommandError("--why: missing; allowed: a few words for the record")
         reading.from_file(stack)
         with repository(promtool) as here:
+            if to is None and (opened := to_give_up(stack, here)):
+                _give_up(opened, why, here, how, yes=yes, as_json=as_json)
+                return
 
             def find() -> Move:
                 found = release_to_go_back_to(stack, to, here)
                 return Move("rollback", None, stack, found, author.current(PACKAGE_ROOT), why)
 
             run_move(stack, find, here, how, yes=yes, as_json=as_json)
+
+
+def _give_up(
+    opened: Entry, why: str, here: Repository, how: How, *, yes: bool, as_json: bool
+) -> None:
+    """Of the first promotion of a stack, which has nothing to go back to."""
+    if how.branch:
+        raise CommandError(
+            f"--branch: {opened.target} has never run a release, so its promotion is only given up,"
+            " in the record: --commit"
+        )
+    done = None
+    if yes:
+        with alone(here, opened.target, "gives a promotion up"):
+            done = give_up(opened, author.current(PACKAGE_ROOT), why, here, how)
+    if as_json:
+        said = {key: getattr(opened, key) for key in ("kind", "source", "target", "release")}
+        told = {"entry": done.entry.model_dump(), "commits": list(done.commits)} if done else {}
+        print_json({**EMPTY, **said, **told})
+        return
+    what = f"{opened.kind} of {opened.release[:SHOWN_DIGITS]} to {opened.target}"
+    if done is None:
+        typer.echo(
+            f"{opened.target} has never run a release, so there is none to go back to: --yes gives"
+            f" the {what} up, begun at {opened.at}"
+        )
+        return
+    typer.echo(
+        f"{what}: given up, entry {done.entry.number} of the record; its values stay in the stack's"
+        " file until the next promotion, or until you take them back"
+    )
 
 
 app = typer.Typer(add_completion=False)

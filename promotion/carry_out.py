@@ -10,6 +10,7 @@ from durable.locks import LockHeldError, held_lock
 from durable.places import cache_root, checkout_key
 from gate.formats.printable import one_line
 from promotion import steps
+from promotion.anchor import anchored
 from promotion.author import Author
 from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted, uncommitted
 from promotion.errors import NothingToDoError, RefusedError
@@ -209,6 +210,25 @@ def finish(entry: Entry, found: Judged, repository: Repository, how: How) -> Don
     commits = _begun_committed(how, found, repository)
     end, ended = _up(entry, found, repository, how)
     return Done(end, (*commits, *ended))
+
+
+def give_up(entry: Entry, by: Author, why: str, repository: Repository, how: How) -> Done:
+    """Ends an open entry as failed, and does nothing else: the stack's file stays as it is.
+
+    Raises RefusedError where its `up` may still run, or somebody has ended it.
+    """
+    stack = entry.target
+    anchor = (entry.number, entry.hash)
+    for update in repository.pulumi(stack).updates():
+        if update.ended is None and anchored(update) == anchor:
+            raise RefusedError(
+                f"a pulumi up of it, begun at {update.started:%Y-%m-%d %H:%M} UTC, has not ended;"
+                f" where nobody runs it: pulumi cancel --stack {stack}, pulumi refresh --stack"
+                f" {stack}, then again"
+            )
+    end = steps.end_entry(entry, by, repository, f"given up: {why}")
+    repository.record(stack).append(end)
+    return Done(end, _committed(how, repository, stack, f"Promotion to {stack} given up: {why}\n"))
 
 
 def command(entry: Entry) -> str:

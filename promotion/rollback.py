@@ -2,7 +2,7 @@
 
 from promotion.errors import NothingToDoError, PromotionError
 from promotion.judge import Repository
-from promotion.record import applied
+from promotion.record import Entry, applied, open_entry
 from promotion.release import SHOWN_DIGITS, Release
 
 
@@ -41,6 +41,14 @@ def release_to_go_back_to(stack: str, digits: str | None, repository: Repository
     if before is None:
         raise NothingToDoError(f"the record of {stack} has no release before this one")
     return repository.releases.get(before)
+
+
+def to_give_up(stack: str, repository: Repository) -> Entry | None:
+    """The open promotion of a stack that has never run a release: there is none to go back to."""
+    record = repository.record(stack)
+    opened = open_entry(record)
+    is_first = opened is not None and opened.kind == "promotion" and opened.replaces is None
+    return opened if is_first and not applied(record) else None
 
 
 def _before_the_last(ran: list[str]) -> str | None:

@@ -68,5 +68,6 @@ def new_command_place(root: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr("cli.move.judged", place.judged)
     monkeypatch.setattr("cli.up.judged", place.judged)
     monkeypatch.setattr(PulumiStack, "state", lambda stack: place.source_state())
+    monkeypatch.setattr(PulumiStack, "updates", lambda stack: place.stack.updates())
     monkeypatch.setenv("MOE_CACHE_DIR", str(root / "cache"))
     return place

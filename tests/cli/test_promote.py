@@ -10,13 +10,15 @@ from cli.answer import INTERRUPTED
 from cli.move import EMPTY
 from gate.stacks.engine import Run
 from promotion import steps
+from promotion.anchor import message
 from promotion.carry_out import alone
 from promotion.gate import failed
+from promotion.pulumi_stack import PulumiStack, Update
 from promotion.record import open_entry
 from stacks import reading
 from stacks.settings.promotion import Promotion
 from tests.cli.moves import Place, new_command_place
-from tests.promotion.moves import BY, LOCKED, PLAN, STACK, on_disk
+from tests.promotion.moves import BY, JUDGED_AT, LOCKED, PLAN, STACK, on_disk
 from tests.promotion.releases import append, release
 from tests.promotion.repositories import git
 
@@ -193,6 +195,35 @@ class TestWhichRelease:
         assert said["entry"]["kind"] == "rollback"
         begun = list(ran.here.record(STACK))[-2]
         assert begun.why == "slow"
+
+    def begun_for_the_first_time(self, place: Place) -> None:
+        append(place.here.record(STACK), "begun", release(2))
+
+    def test_a_first_promotion_is_given_up(self, place: Place) -> None:
+        self.begun_for_the_first_time(place)
+        before = on_disk(place.here)
+        code, said = place.json(*ROLLBACK)
+        assert (code, said["release"], said["entry"]) == (exit_codes.DONE, release(2).id, None)
+        assert on_disk(place.here) == before
+        code, said = place.json(*ROLLBACK, "--why", "dev moved on", "--yes", "--commit")
+        assert (code, len(said["commits"])) == (exit_codes.DONE, 1)
+        assert list(said) == list(EMPTY)
+        last = place.here.record(STACK).last
+        assert last is not None
+        assert (last.stage, last.ends, last.why) == ("failed", 1, "given up: dev moved on")
+        assert place.stack.asked == []
+        assert place.json(*PROMOTE, "--release", release(3).id, "--yes")[0] == exit_codes.DONE
+
+    def test_not_while_its_up_may_run(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun_for_the_first_time(place)
+        begun = place.here.record(STACK).last
+        assert begun is not None
+        running = Update(1, "update", "in-progress", JUDGED_AT, None, message(begun))
+        monkeypatch.setattr(PulumiStack, "updates", lambda stack: [running])
+        code, said = place.json(*ROLLBACK, "--why", "x", "--yes")
+        assert code == exit_codes.REFUSED
+        assert "has not ended" in said["error"]
+        assert on_disk(place.here)[1] == ["begun"]
 
     def test_nothing_to_go_back_to(self, place: Place) -> None:
         code, said = place.json(*ROLLBACK)
