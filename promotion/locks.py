@@ -1,18 +1,26 @@
 """A lock that a killed `pulumi` of this machine has left on its stack.
 
 A backend of files or of a bucket (backend/diy/lock.go) names the process in its refusal. One that
-is gone will never let go, so its lock is taken away; of another machine nobody here can tell.
+is gone will never let go, so its lock is taken away; of another machine nobody here can tell. Two
+machines may have one name, as containers do, so only who has been killed in an `up` here looks.
 """
 
 import re
 import socket
+from pathlib import Path
 
 import psutil
 
+from durable.places import cache_root, checkout_key
 from promotion.pulumi_stack import PulumiStack
 
 _HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 _LOCKED = "the stack is currently locked by"
+
+
+def up_note(root: Path, stack: str) -> Path:
+    """Is there while `up` of a stack runs from the checkout in `root`, and after it was killed."""
+    return cache_root() / "locks" / f"promotion-{checkout_key(root)}-{stack}.up"
 
 
 def is_locked(output: str) -> bool:

@@ -7,7 +7,7 @@ entry that takes up the one that was interrupted.
 import hashlib
 from pathlib import Path
 
-from durable.files import replace_file
+from durable.files import replace_file, write_private
 from gate.formats.printable import one_line
 from gate.stacks import events
 from gate.stacks.engine import Run
@@ -15,7 +15,7 @@ from promotion.anchor import message
 from promotion.author import Author
 from promotion.errors import PromotionError, RefusedError
 from promotion.judge import Judged, Repository
-from promotion.locks import is_locked, release_dead_lock
+from promotion.locks import is_locked, release_dead_lock, up_note
 from promotion.proposal import Proposal
 from promotion.pulumi_stack import newest_update
 from promotion.record import Entry, GateSaid
@@ -120,12 +120,16 @@ def _changed_since(judged: Judged) -> str:
 def _apply(entry: Entry, judged: Judged, repository: Repository) -> str:
     """What went wrong; empty where the stack runs the release."""
     repository.tell(f"{entry.target}: pulumi up by the plan")
+    note = up_note(repository.root, entry.target)
+    # None of ours was left behind where nothing was killed here.
+    was_killed = note.exists()
+    write_private(note, f"{entry.hash}\n")
     run = _up(entry, judged)
-    # None of ours was left behind where nothing was interrupted.
-    was_left = judged.proposal.interrupted is not None
-    if run.exit_code != 0 and was_left and release_dead_lock(run.output, judged.target):
+    if run.exit_code != 0 and was_killed and release_dead_lock(run.output, judged.target):
         repository.tell(f"{entry.target}: pulumi up again, past the lock of a process that is gone")
         run = _up(entry, judged)
+    if not (was_killed and is_locked(run.output)):
+        note.unlink()
     return _why_not(run) if run.exit_code else _not_as_released(judged)
 
 

@@ -20,7 +20,8 @@ FAILED_UP = Run(255, [], "error: update failed")
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Repository:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    monkeypatch.setenv("MOE_CACHE_DIR", str(tmp_path / "cache"))
     return new_place(tmp_path / "repository")
 
 
@@ -101,10 +102,23 @@ def kinds(stack: PlayedStack) -> list[str]:
     return [words[0] for words in stack.asked]
 
 
-def test_a_dead_lock_of_what_was_interrupted_is_taken_away_once(
+def killed_up(here: Repository, stack: PlayedStack) -> None:
+    """As a kill leaves it: the entry is open, and nobody has heard how `up` ended."""
+
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    stack.on_up = kill
+    with pytest.raises(KeyboardInterrupt):
+        carried(here, stack)
+    stack.on_up = lambda: None
+    stack.asked.clear()
+
+
+def test_a_dead_lock_of_what_was_killed_here_is_taken_away_once(
     here: Repository, stack: PlayedStack, dead: int
 ) -> None:
-    append(here.record(STACK), "begun", release(2))
+    killed_up(here, stack)
     stack.runs = [locked_by(dead), Run(0, [], "")]
     carried(here, stack)
     assert kinds(stack) == ["up", "cancel", "up"]
@@ -114,33 +128,50 @@ def test_a_dead_lock_of_what_was_interrupted_is_taken_away_once(
 def test_a_lock_that_comes_again_is_not_taken_away_again(
     here: Repository, stack: PlayedStack, dead: int
 ) -> None:
-    append(here.record(STACK), "begun", release(2))
+    killed_up(here, stack)
     stack.runs = [locked_by(dead), locked_by(dead)]
     with pytest.raises(PromotionError, match="the same command goes on"):
         carried(here, stack)
     assert kinds(stack) == ["up", "cancel", "up"]
     assert on_disk(here)[1] == ["begun", "begun"]
+    stack.runs = [locked_by(dead), Run(0, [], "")]
+    carried(here, stack)
+    assert on_disk(here)[1][-1] == "applied", "it was left by the same kill"
 
 
-def test_where_nothing_was_interrupted_no_lock_is_taken_away(
+def test_where_nothing_was_killed_here_no_lock_is_taken_away(
     here: Repository, stack: PlayedStack, dead: int
 ) -> None:
-    """It is none of ours: somebody's own `pulumi up` has left it, and a state to look at."""
-    stack.runs = [locked_by(dead)]
-    with pytest.raises(PromotionError, match="^staging: .*currently locked by 1 lock"):
-        carried(here, stack)
-    assert kinds(stack) == ["up"]
+    """It is none of ours: a container of the same name may be at work, whose processes we miss."""
+    append(here.record(STACK), "begun", release(2))
+    for _ in range(2):
+        stack.runs = [locked_by(dead)]
+        with pytest.raises(PromotionError, match="^staging: .*currently locked by 1 lock"):
+            carried(here, stack)
+    assert kinds(stack) == ["up", "up"]
     assert open_entry(here.record(STACK)) is not None
 
 
-def test_a_living_lock_leaves_the_entry_open(here: Repository, tmp_path: Path) -> None:
+def test_after_an_up_that_came_to_its_end_nothing_counts_as_killed(
+    here: Repository, stack: PlayedStack, dead: int
+) -> None:
+    stack.runs = [FAILED_UP, locked_by(dead)]
+    for words in ("update failed", "currently locked"):
+        with pytest.raises(PromotionError, match=words):
+            carried(here, stack)
+    assert kinds(stack) == ["up", "up"]
+
+
+def test_a_living_lock_leaves_the_entry_open(
+    here: Repository, stack: PlayedStack, tmp_path: Path
+) -> None:
     """Whoever holds it may be the `up` of this very entry."""
-    append(here.record(STACK), "begun", release(2))
+    killed_up(here, stack)
     binary = tmp_path / "pulumi"
     binary.symlink_to(Path("/bin/sleep").resolve())
     process = subprocess.Popen([binary, "60"])
     try:
-        stack = PlayedStack(release(2), [locked_by(process.pid)])
+        stack.runs = [locked_by(process.pid)]
         with pytest.raises(PromotionError, match="the same command goes on once that has ended"):
             carried(here, stack)
     finally:
