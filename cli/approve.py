@@ -76,7 +76,7 @@ def approve(
             " that git signs by, else ~/.ssh/id_ed25519."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask no question on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Sign that a release may come to a stack: two files, which you commit.
@@ -91,8 +91,8 @@ def approve(
             _show(console, asked)
         _refuse_needless(asked)
         with signing_key(asked.root, key) as key_file:
-            if not (yes or as_json):
-                _ask(asked)
+            if not yes:
+                _ask(asked, as_json)
             signed = statement(asked.subject, datetime.now(UTC))
             files = sign(asked.root, signed, asked.approver, key_file)
         result = gate.judge(asked.root, asked.subject, asked.promotion, asked.authors)
@@ -144,9 +144,12 @@ def _refuse_needless(asked: _Asked) -> None:
         raise RefusedError(f"{asked.approver} wrote this release: the approval would not count")
 
 
-def _ask(asked: _Asked) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return
+def _ask(asked: _Asked, as_json: bool) -> None:
+    """Raises CommandError where nobody can be asked: silence is no consent to a signature."""
+    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError(
+            "not signed: with --json, or without a terminal, nobody is asked; add --yes to sign"
+        )
     question = f"Sign this as {asked.approver}?"
     if not typer.confirm(question):
         raise RefusedError("not signed; nothing was written")

@@ -1,6 +1,8 @@
 """`moe`: assembly of the commands. The module of one is imported when it is asked for."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +36,19 @@ _UsageError.exit_code = exit_codes.ERROR  # type: ignore[attr-defined]
 _AS_JSON = "--json"
 
 
+@contextmanager
+def _mistypings_answered(as_json: bool) -> Iterator[None]:
+    """Who asks for JSON gets it of a mistyped option too."""
+    try:
+        yield
+    except _UsageError as error:
+        if not as_json:
+            raise
+        said = error.format_message()  # type: ignore[attr-defined]
+        typer.echo(json.dumps({"error": said, "problems": []}, indent=2))
+        raise typer.Exit(exit_codes.ERROR) from None
+
+
 class _OnDemand(TyperGroup):
     """All of them together import some thousand modules, and most commands need few."""
 
@@ -44,18 +59,12 @@ class _OnDemand(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta[_AS_JSON] = _AS_JSON in args
-        return super().parse_args(ctx, args)
+        with _mistypings_answered(ctx.meta[_AS_JSON]):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Who asks for JSON gets it of a mistyped option too."""
-        try:
+        with _mistypings_answered(ctx.meta[_AS_JSON]):
             return super().invoke(ctx)
-        except _UsageError as error:
-            if not ctx.meta[_AS_JSON]:
-                raise
-            said = error.format_message()  # type: ignore[attr-defined]
-            typer.echo(json.dumps({"error": said, "problems": []}, indent=2))
-            raise typer.Exit(exit_codes.ERROR) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)

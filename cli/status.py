@@ -26,8 +26,8 @@ from stacks import reading
 
 EPILOG = (
     "Example: .venv/bin/moe status --html status.html\n\n"
-    "Exit codes: 0 done, 1 error (a stack that could not be asked is one), 2 drift was found,"
-    " 3 no stack has a file."
+    "Exit codes: 0 done, 1 error (a stack that could not be asked, or whose newest update failed,"
+    " is one), 2 drift was found, 3 no stack has a file."
 )
 _COLUMNS = ("stack", "state", "release", "runs for", "soak", "drift", "waivers", "USD an hour")
 _TABLE_WIDTH = 100
@@ -76,7 +76,7 @@ def _drift(stack: str) -> DriftSeen:
 
 
 def _exit_code(report: Report) -> int:
-    """Of a stack that could not be asked nobody knows, so it comes before drift."""
+    """Of a stack with a problem nobody knows all, so it comes before drift."""
     if not report.stacks:
         return exit_codes.NOTHING_TO_DO
     if report.has_problems:
@@ -86,7 +86,7 @@ def _exit_code(report: Report) -> int:
 
 def _error(report: Report) -> str | None:
     broken = [each.stack for each in report.stacks if each.problems]
-    return f"not all could be told of {', '.join(broken)}" if broken else None
+    return f"problems with {', '.join(broken)}" if broken else None
 
 
 def _write(path: Path, report: Report) -> None:

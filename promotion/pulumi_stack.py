@@ -23,6 +23,8 @@ from stacks.released import Released
 
 _UNKNOWN_STACK = "no stack named"
 _STACK_TYPE = "pulumi:pulumi:Stack"
+_ENDINGS = frozenset({"succeeded", "failed"})
+"""Results of an update that has come to its end, whether or not that end has a time."""
 
 Resource = Mapping[str, Any]
 
@@ -75,6 +77,15 @@ class Update:
     ended: datetime | None
     message: str
     changes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.result == "succeeded"
+
+    @property
+    def is_running(self) -> bool:
+        """Or it was killed: no history tells the one from the other."""
+        return self.ended is None and self.result not in _ENDINGS
 
     @property
     def changed_anything(self) -> bool:

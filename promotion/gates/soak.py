@@ -9,7 +9,6 @@ from promotion.gate import GateResult, could_not_check, failed, not_demanded, pa
 from promotion.pulumi_stack import Update
 
 GATE = "soak"
-_SUCCEEDED = "succeeded"
 _DESTROY = "destroy"
 _IMPORT = "import"
 _PREVIEW = "preview"
@@ -19,7 +18,7 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
     """`updates` are those of the source, the newest first; `now` has a time zone."""
     if soak_hours == 0:
         return not_demanded(GATE, "no soak is demanded (promotion.soak_hours is 0)")
-    ran = _ran(updates)
+    ran = those_that_ran(updates)
     if not ran:
         return failed(
             GATE,
@@ -27,10 +26,10 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
             remedy=f"bring it up with the release: pulumi up --stack {stack}",
         )
     newest = ran[0]
-    if newest.result != _SUCCEEDED:
+    if not newest.succeeded:
         return failed(
             GATE,
-            f"the newest {_named(newest)} of {stack} is {newest.result};"
+            f"the newest {named(newest)} of {stack} is {newest.result};"
             f" {soak_hours:g} h after one that succeeded are demanded",
             remedy=f"bring {stack} up again, and let it soak",
         )
@@ -38,14 +37,14 @@ def judge(stack: str, updates: Sequence[Update], soak_hours: float, now: datetim
     if _is_destroyed(disturbing):
         return failed(
             GATE,
-            f"{stack} was destroyed by {_named(disturbing)}; {soak_hours:g} h are demanded",
+            f"{stack} was destroyed by {named(disturbing)}; {soak_hours:g} h are demanded",
             remedy=f"bring it up with the release: pulumi up --stack {stack}",
         )
     since = soaked_since(updates)
     if since is None:
         return could_not_check(
             GATE,
-            f"{stack} has no end of {_named(newest)} on record",
+            f"{stack} has no end of {named(newest)} on record",
             remedy=f"bring {stack} up again, and let it soak",
         )
     if since > now:
@@ -72,19 +71,31 @@ def soaked_since(updates: Sequence[Update]) -> datetime | None:
     That is with no update, after a destroy, and where the newest has failed or still runs. A
     failure before one that succeeded counts as a change: what it left half done was there.
     """
-    ran = _ran(updates)
-    if not ran or ran[0].result != _SUCCEEDED:
+    ran = those_that_ran(updates)
+    if not ran or not ran[0].succeeded or _is_destroyed(_disturbing(ran)):
         return None
-    disturbing = _disturbing(ran)
-    if _is_destroyed(disturbing):
+    return changed_at(ran)
+
+
+def changed_at(ran: Sequence[Update]) -> datetime | None:
+    """When the newest that may have changed something ended, be it a failure or a destroy.
+
+    `ran` are those that ran, the newest first; None where there is none, or none has an end.
+    """
+    if not ran:
         return None
     # Of one that was killed nobody knows the end: the next one saw what it left.
-    since = reversed(ran[: ran.index(disturbing) + 1])
+    since = reversed(ran[: ran.index(_disturbing(ran)) + 1])
     return next((update.ended for update in since if update.ended is not None), None)
 
 
-def _ran(updates: Sequence[Update]) -> list[Update]:
+def those_that_ran(updates: Sequence[Update]) -> list[Update]:
+    """Without previews, which a backend may list too."""
     return [update for update in updates if update.kind != _PREVIEW]
+
+
+def named(update: Update) -> str:
+    return f"{update.kind} of {update.started:%Y-%m-%d %H:%M %Z}"
 
 
 def _disturbing(ran: Sequence[Update]) -> Update:
@@ -95,15 +106,11 @@ def _disturbing(ran: Sequence[Update]) -> Update:
 
 def _may_have_changed(update: Update) -> bool:
     # An import replaces what is on record, and is counted by no operation.
-    return update.changed_anything or update.result != _SUCCEEDED or update.kind == _IMPORT
+    return update.changed_anything or not update.succeeded or update.kind == _IMPORT
 
 
 def _is_destroyed(disturbing: Update) -> bool:
-    return disturbing.kind == _DESTROY and disturbing.result == _SUCCEEDED
-
-
-def _named(update: Update) -> str:
-    return f"{update.kind} of {update.started:%Y-%m-%d %H:%M %Z}"
+    return disturbing.kind == _DESTROY and disturbing.succeeded
 
 
 def _shown(time: timedelta) -> str:

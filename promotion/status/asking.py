@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from preflight.stack_cost import stack_cost
 from promotion.errors import PromotionError
+from promotion.gates import soak
 from promotion.pulumi_stack import PulumiStack, State, Update
 from promotion.record import Record, open_entry
 from promotion.release import Release
@@ -76,7 +77,7 @@ def status_of(names: Iterable[str], asking: Asking, asked_at: datetime | None = 
         # One after the other, and in this thread: an interrupt reaches the engine from here alone.
         view.ask_for_drift(asking)
     settings = {name: view.settings for name, view in views.items() if view.settings is not None}
-    return Report(now, [_with_soaks(view.status(), settings) for view in views.values()])
+    return Report(now, [_with_soaks(view, settings) for view in views.values()])
 
 
 def _ask_side_by_side(views: Sequence["_View"], asking: Asking) -> None:
@@ -123,6 +124,7 @@ class _View:
     name: str
     now: datetime
     settings: Settings | None = None
+    soaked_since: datetime | None = None
     found: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -163,9 +165,16 @@ class _View:
 
     def _ask_pulumi(self, stack: AskedStack, releases: _Releases) -> None:
         state = stack.state()
-        if state is None or state.is_empty:
+        if state is None:
             self.found["runs"] = Runs.NOTHING
             return
+        if state.is_empty:
+            self.found["runs"] = Runs.NOTHING
+        else:
+            self._read_state(state, releases)
+        self._read_history(soak.those_that_ran(stack.updates()))
+
+    def _read_state(self, state: State, releases: _Releases) -> None:
         self.found["runs"] = Runs.NO_RELEASE
         if state.pending_operations:
             self.problems.append(
@@ -174,15 +183,31 @@ class _View:
             )
         with self._problems_noted():
             self._look_up(state, releases)
-        updates = stack.updates()
-        changed = [each for each in updates if each.ended is not None and each.changed_anything]
-        self.found["since"] = changed[0].ended if changed else None
-        self.found["running"] = updates[0] if updates and updates[0].ended is None else None
-        if not changed and self.found["running"] is None:
+
+    def _read_history(self, ran: Sequence[Update]) -> None:
+        """By the gate `soak`: what it refuses is not told as ready here."""
+        unfinished = ran[0] if ran and not ran[0].succeeded else None
+        if unfinished is not None:
+            self._tell_unfinished(unfinished)
+        if self.found["runs"] is Runs.NOTHING:
+            return
+        self.found["since"] = soak.changed_at(ran[1:] if "running" in self.found else ran)
+        self.soaked_since = soak.soaked_since(ran)
+        if self.soaked_since is None and unfinished is None:
             self.problems.append(
-                f"stack {self.name}: no update that Pulumi tells of has changed anything, so nobody"
-                " knows since when it runs this"
+                f"stack {self.name}: nobody knows since when it runs this: Pulumi's history has no"
+                " update, or no end of one, or ends with a destroy that has left something"
             )
+
+    def _tell_unfinished(self, newest: Update) -> None:
+        if newest.is_running:
+            self.found["running"] = newest
+            return
+        self.found["failed"] = newest
+        self.problems.append(
+            f"stack {self.name}: the newest {soak.named(newest)} is {newest.result}: nothing soaks"
+            " here until `pulumi up` has succeeded"
+        )
 
     def _look_up(self, state: State, releases: _Releases) -> None:
         contents = _released(self.name, state)
@@ -223,10 +248,10 @@ def _waivers(settings: Settings, now: datetime) -> Iterator[WaiverSeen]:
         yield WaiverSeen(f"gate {gate.gate}", gate, gate.is_expired(today))
 
 
-def _with_soaks(status: StackStatus, settings: Mapping[str, Settings]) -> StackStatus:
+def _with_soaks(view: _View, settings: Mapping[str, Settings]) -> StackStatus:
     """What still must soak here, for each stack that takes releases from here."""
-    since = status.since
-    if status.runs is not Runs.RELEASE or since is None or status.running is not None:
+    status, since = view.status(), view.soaked_since
+    if status.runs is not Runs.RELEASE or since is None:
         return status
     soaks = [
         _soak(target, each.promotion.soak_hours, since, status.asked_at)

@@ -23,7 +23,8 @@ def document(report: Report, page: str | None) -> Document:
 
 
 def _stack(status: StackStatus) -> Document:
-    drift, running, interrupted = status.drift, status.running, status.interrupted
+    drift, running, failed = status.drift, status.running, status.failed
+    interrupted = status.interrupted
     return {
         "stack": status.stack,
         "source": status.source,
@@ -35,6 +36,13 @@ def _stack(status: StackStatus) -> Document:
         "since": _time(status.since),
         "age_hours": status.age_hours,
         "updating_since": _time(running.started) if running else None,
+        "failed_update": failed
+        and {
+            "kind": failed.kind,
+            "result": failed.result,
+            "started": _time(failed.started),
+            "ended": _time(failed.ended),
+        },
         "drift": drift
         and {
             "verdict": drift.verdict.value,

@@ -71,6 +71,8 @@ class Standing(StrEnum):
 
     CANNOT_BE_ASKED = "cannot be asked"
     INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    """Its newest update: what that has left half done soaks for nobody."""
     DRIFTED = "drifted"
     HAS_PROBLEM = "has a problem"
     UPDATING = "updating"
@@ -88,7 +90,13 @@ class Standing(StrEnum):
 
 
 _WORRIES = frozenset(
-    {Standing.CANNOT_BE_ASKED, Standing.INTERRUPTED, Standing.DRIFTED, Standing.HAS_PROBLEM}
+    {
+        Standing.CANNOT_BE_ASKED,
+        Standing.INTERRUPTED,
+        Standing.FAILED,
+        Standing.DRIFTED,
+        Standing.HAS_PROBLEM,
+    }
 )
 
 
@@ -96,10 +104,10 @@ _WORRIES = frozenset(
 class StackStatus:
     """One stack at the moment `asked_at`; what could not be told is None, or empty.
 
-    `since` is the end of the newest update that changed anything, `usd_per_hour` what the stack
-    costs at its first number of nodes, `unpriced` what is in no sum. `drift` is None where nobody
-    asked for it. `running` is an update that has not ended, `interrupted` a promotion that was
-    begun and never ended.
+    `since` is the end of the newest update that may have changed anything, `usd_per_hour` what the
+    stack costs at its first number of nodes, `unpriced` what is in no sum. `drift` is None where
+    nobody asked for it. `running` and `failed` are the newest update, where it has not ended and
+    where it did not succeed; `interrupted` is a promotion that was begun and never ended.
     """
 
     stack: str
@@ -110,6 +118,7 @@ class StackStatus:
     contents: Released | None = None
     since: datetime | None = None
     running: Update | None = None
+    failed: Update | None = None
     drift: DriftSeen | None = None
     soaks: Sequence[Soak] = ()
     waivers: Sequence[WaiverSeen] = ()
@@ -144,6 +153,7 @@ class StackStatus:
         true = {
             Standing.CANNOT_BE_ASKED: self.problems and self.runs is Runs.UNKNOWN,
             Standing.INTERRUPTED: self.interrupted is not None,
+            Standing.FAILED: self.failed is not None,
             Standing.DRIFTED: self.has_drift,
             Standing.HAS_PROBLEM: self.problems,
             Standing.UPDATING: self.running is not None,

@@ -25,6 +25,7 @@ KEYS = [
     *("target", "source", "release", "approver", "changes", "files", "gate"),
     *("error", "problems"),
 ]
+NOBODY_TO_ASK = "not signed: with --json, or without a terminal, nobody is asked; add --yes to sign"
 NEW_IMAGE = f"sha256:{'4' * 64}"
 
 
@@ -84,6 +85,11 @@ def release(team: Team) -> Release:
 
 
 def run(*arguments: str | Path) -> Result:
+    """With no question: a test has no terminal."""
+    return unasked(*arguments, "--yes")
+
+
+def unasked(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["approve", *map(str, arguments)])
 
 
@@ -225,6 +231,24 @@ def test_the_release_is_not_guessed(team: Team) -> None:
     assert "--release" in result.stderr
 
 
+def test_in_a_pipe_it_shows_and_signs_nothing_without_yes(team: Team, release: Release) -> None:
+    result = unasked("prod", "--release", release.short_id, "--key", team.keys[ANN])
+    assert result.exit_code == exit_codes.ERROR
+    assert f"  release: {release.id}" in result.stdout.splitlines()
+    assert flat(result) == NOBODY_TO_ASK
+    assert not team.approvals()
+
+
+def test_json_signs_nothing_without_yes(team: Team, release: Release) -> None:
+    words = ("prod", "--release", release.short_id, "--key", team.keys[ANN], "--json")
+    result = unasked(*words)
+    document = json.loads(result.stdout)
+    assert result.exit_code == exit_codes.ERROR
+    assert list(document) == KEYS
+    assert document["error"] == NOBODY_TO_ASK
+    assert not team.approvals()
+
+
 _ON_A_TERMINAL = """
 import sys
 from pathlib import Path
@@ -245,3 +269,11 @@ def test_on_a_terminal_it_asks_once_all_is_shown(
     assert found == code, shown
     assert shown.index("What would change in stacks/Pulumi.prod.yaml") < shown.index(question)
     assert bool(team.approvals()) is (answer == "y")
+
+
+def test_json_on_a_terminal_signs_nothing_without_yes(team: Team, release: Release) -> None:
+    words = ["approve", "prod", "--release", release.short_id, "--key", team.keys[ANN], "--json"]
+    found, shown = talk([sys.executable, "-c", _ON_A_TERMINAL, team.root, *words], {})
+    assert found == exit_codes.ERROR
+    assert NOBODY_TO_ASK in shown
+    assert not team.approvals()

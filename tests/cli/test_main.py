@@ -72,7 +72,10 @@ def test_a_usage_error_has_the_exit_code_of_an_error(arguments: tuple[str, ...])
     assert CliRunner().invoke(app, arguments).exit_code == exit_codes.ERROR
 
 
-@pytest.mark.parametrize("arguments", [("promote",), ("statsu",), ("history", "dev", "--nope")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("promote",), ("statsu",), ("history", "dev", "--nope"), ("--bogus", "promote"), ()],
+)
 def test_a_usage_error_is_a_document_for_who_asks_for_one(arguments: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == exit_codes.ERROR

@@ -17,7 +17,7 @@ from promotion.status.asking import Asking
 from promotion.status.page import page
 from promotion.status.report import DriftSeen, DriftVerdict, Report, Runs, StackStatus
 from stacks import reading
-from tests.promotion.status.statuses import NOW, hostile_day, usual_day
+from tests.promotion.status.statuses import NOW, hostile_day, update, usual_day
 
 
 def moe(*arguments: str) -> Result:
@@ -50,6 +50,12 @@ DAY = usual_day()
 FINE = StackStatus("dev", NOW, runs=Runs.NOTHING)
 DRIFTED = replace(FINE, runs=Runs.RELEASE, drift=DriftSeen(DriftVerdict.FOUND, "1 resource"))
 BROKEN = replace(FINE, problems=("denied",))
+FAILED = replace(
+    FINE,
+    runs=Runs.RELEASE,
+    failed=replace(update(2), result="failed"),
+    problems=("stack dev: the newest update is failed",),
+)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +64,10 @@ BROKEN = replace(FINE, problems=("denied",))
         (of(FINE), exit_codes.DONE),
         (of(FINE, DRIFTED), exit_codes.REFUSED),
         (of(DRIFTED, BROKEN, FINE), exit_codes.ERROR),
+        (of(DRIFTED, FAILED, FINE), exit_codes.ERROR),
         (of(), exit_codes.NOTHING_TO_DO),
     ],
-    ids=["fine", "drift", "cannot be asked, and drift", "no stack"],
+    ids=["fine", "drift", "cannot be asked, and drift", "failed, and drift", "no stack"],
 )
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_the_exit_code_says_what_was_found(
@@ -96,7 +103,7 @@ def test_a_document_has_the_same_keys_whatever_happens(
     failed = document("--json", "--html", str(tmp_path / "missing" / "status.html"))
     assert list(well) == list(failed)
     assert failed["error"].endswith("is no folder")
-    assert well["error"] == "not all could be told of prod-asia"
+    assert well["error"] == "problems with prod-asia"
 
 
 def document(*arguments: str) -> dict[str, Any]:
@@ -123,6 +130,22 @@ def test_a_script_finds_everything_in_the_document(told: list[Asking]) -> None:
     assert stacks["local"]["release"] is None
     keys = [list(each) for each in found["stacks"]]
     assert keys == [keys[0]] * 7
+
+
+def test_a_failed_update_is_told_to_people_and_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, of(FAILED))
+    lines = moe().stdout.splitlines()
+    assert lines[0].startswith("dev  state: failed  ")
+    assert lines[1] == "! dev: stack dev: the newest update is failed"
+    found = document("--json")
+    assert found["error"] == "problems with dev"
+    assert found["stacks"][0]["standing"] == "failed"
+    assert found["stacks"][0]["failed_update"] == {
+        "kind": "update",
+        "result": "failed",
+        "started": "2026-11-28T09:45:00+00:00",
+        "ended": "2026-11-28T10:00:00+00:00",
+    }
 
 
 def test_a_page_is_written_too(told: list[Asking], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from promotion.errors import PromotionError
+from promotion.gate import Outcome
+from promotion.gates import soak as gate
 from promotion.pulumi_stack import State, Update
 from promotion.record import Record
 from promotion.release_store import ReleaseStore
@@ -116,14 +118,93 @@ def test_it_is_as_old_as_the_last_update_that_changed_anything(repository: Repos
     assert repository.statuses()["dev"].age_hours == 2
 
 
-@pytest.mark.parametrize("history", [[], [update(3, same=40)]])
+FAILED = replace(update(50, same=40), result="failed")
+KILLED = replace(update(50), result="in-progress", ended=None)
+SAYS_FAILED = (
+    "stack dev: the newest update of 2026-11-26 09:45 UTC is failed: nothing soaks here until"
+    " `pulumi up` has succeeded"
+)
+
+
+@pytest.mark.parametrize("before", [[], [update(100)]], ids=["the first", "after one that worked"])
+def test_an_update_that_failed_is_a_problem_and_soaks_for_nobody(
+    repository: Repository, before: list[Update]
+) -> None:
+    repository.stack("dev", Answers(running(), [FAILED, *before]))
+    repository.stack("prod", promotion={"source": "dev", "soak_hours": 24.0})
+    found = repository.statuses()["dev"]
+    assert (found.standing, found.failed, found.running) == (Standing.FAILED, FAILED, None)
+    assert (found.problems, found.soaks) == ((SAYS_FAILED,), ())
+    assert found.age_hours == 50
+
+
+def test_a_stack_that_nobody_waits_for_is_not_settled_after_a_failure(
+    repository: Repository,
+) -> None:
+    repository.stack("dev", Answers(running(), [FAILED, update(100)]))
+    assert repository.statuses()["dev"].standing is Standing.FAILED
+
+
+def test_a_preview_hides_no_failure(repository: Repository) -> None:
+    preview = replace(update(1, kind="preview"), ended=None, result="in-progress")
+    repository.stack("dev", Answers(running(), [preview, FAILED]))
+    found = repository.statuses()["dev"]
+    assert (found.failed, found.running) == (FAILED, None)
+
+
+@pytest.mark.parametrize("state", [State([]), running("9")], ids=["empty", "no release"])
+def test_a_failure_is_told_whatever_it_left(repository: Repository, state: State) -> None:
+    repository.stack("dev", Answers(state, [FAILED]))
+    found = repository.statuses()["dev"]
+    assert (found.standing, found.problems) == (Standing.FAILED, (SAYS_FAILED,))
+
+
+def test_a_failure_without_an_end_does_not_run(repository: Repository) -> None:
+    repository.stack("dev", Answers(running(), [replace(FAILED, ended=None)]))
+    assert repository.statuses()["dev"].standing is Standing.FAILED
+
+
+HISTORIES = {
+    "long ago": [update(100)],
+    "just now": [update(1), update(100)],
+    "nothing changed": [update(1, same=40), update(100)],
+    "never changed": [update(1, same=40), update(3, same=40)],
+    "failed": [FAILED, update(100)],
+    "a refresh failed": [replace(FAILED, kind="refresh"), update(100)],
+    "failed and mended": [update(1, same=40), replace(FAILED, ended=update(2).ended), update(100)],
+    "killed and mended": [update(1, same=40), KILLED, update(100)],
+    "mended long ago": [update(40, same=40), FAILED, update(100)],
+    "runs": [update(None), update(100)],
+    "imported": [replace(update(1), kind="import", changes={}), update(100)],
+    "destroyed": [update(50, kind="destroy", delete=3), update(100)],
+    "no end": [replace(update(50), ended=None)],
+    "previewed": [update(1, kind="preview"), update(100)],
+    "no history": [],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+def test_it_is_ready_where_the_gate_lets_it_pass_and_nowhere_else(
+    repository: Repository, history: list[Update]
+) -> None:
+    repository.stack("dev", Answers(running(), history))
+    repository.stack("prod", promotion={"source": "dev", "soak_hours": 24.0})
+    found = repository.statuses()["dev"]
+    judged = gate.judge("dev", history, 24, NOW)
+    assert (found.standing is Standing.READY) == (judged.outcome is Outcome.PASSED)
+    assert [each.ends - timedelta(hours=24) for each in found.soaks] == [
+        since for since in [gate.soaked_since(history)] if since is not None
+    ]
+
+
+@pytest.mark.parametrize("history", [HISTORIES["no end"], HISTORIES["destroyed"], []])
 def test_an_age_that_nobody_knows_is_a_problem(
     repository: Repository, history: list[Update]
 ) -> None:
     repository.stack("dev", Answers(running(), history))
     repository.stack("prod", promotion={"source": "dev"})
     found = repository.statuses()["dev"]
-    assert (found.standing, found.since, found.soaks) == (Standing.HAS_PROBLEM, None, ())
+    assert (found.standing, found.soaks) == (Standing.HAS_PROBLEM, ())
     assert "nobody knows since when" in found.problems[0]
 
 
@@ -132,6 +213,7 @@ def test_an_update_that_runs_leaves_no_soak(repository: Repository) -> None:
     repository.stack("prod", promotion={"source": "dev", "soak_hours": 24.0})
     found = repository.statuses()["dev"]
     assert (found.standing, found.soaks) == (Standing.UPDATING, ())
+    assert (found.age_hours, found.problems) == (30, ())
 
 
 @pytest.mark.parametrize(

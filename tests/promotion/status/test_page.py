@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 from durable.places import PACKAGE_ROOT
 from promotion.status.page import page, write_page
-from promotion.status.report import Report, StackStatus, Standing
-from tests.promotion.status.statuses import HOSTILE, NOW, hostile_day, usual_day
+from promotion.status.report import Report, Runs, StackStatus, Standing
+from tests.promotion.status.statuses import HOSTILE, NOW, hostile_day, update, usual_day
 
 DOC = PACKAGE_ROOT / "docs" / "how-to" / "status-page.md"
 REPORTS = {"usual": usual_day(), "hostile": hostile_day(), "empty": Report(NOW, [])}
@@ -106,6 +107,16 @@ def test_a_page_of_a_stack_of_which_nothing_is_known(tmp_path: Path) -> None:
     said = "".join(Parsed(page(Report(NOW, [StackStatus("dev", NOW)]))).texts)
     assert "not known" in said
     assert "no price" in said
+
+
+def test_a_failure_stands_out_and_opens_what_is_known_of_it() -> None:
+    failed = replace(update(2), result="failed")
+    stack = StackStatus("dev", NOW, failed=failed, problems=("the newest update is failed",))
+    parsed = Parsed(page(Report(NOW, [replace(stack, runs=Runs.RELEASE)])))
+    badges = {each["class"] for each in parsed.all("span") if "badge" in str(each.get("class"))}
+    assert badges == {"badge bad"}
+    assert "open" in parsed.all("details")[0]
+    assert {"failed", "1 failed", "the newest update is failed"} <= set(parsed.texts)
 
 
 def test_the_docs_explain_every_state() -> None:
