@@ -156,7 +156,8 @@ def test_engines_go_up_and_roll_without_a_free_gpu(
     if count > 2:
         # Another shape first, then more of them (docs/how-to/engines.md).
         up_with(project, replicas=count)
-    assert all_ready(project, count)
+    # A pod that the roll ends is listed until it has ended.
+    eventually(lambda: all_ready(project, count))
     for pod in pods(project):
         (container,) = pod["spec"]["containers"]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == str(gpus)
