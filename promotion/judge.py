@@ -200,9 +200,8 @@ def _of_sides(move: Move, repository: Repository, target: Side) -> Iterator[Gate
     yield alerts_quiet.judge(
         source.name,
         source.settings.promotion.prometheus_url if source.settings.promotion else None,
-        alerts_quiet.groups_of(source.settings),
-        soak.soaked_since(source.updates),
-        now,
+        source.state.resources if source.state else (),
+        alerts_quiet.Window.of(soak.soaked_since(source.updates), promotion.soak_hours, now),
         source.pulumi.environment,
     )
     yield _of_approvals(move, repository, promotion)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
+from pulumi_policy.deserialize import SPECIAL_SIG_KEY
 
 from catalog.alerts import Alert, Recording, RuleGroup
 from catalog.metrics.rules import rule_problems
@@ -49,28 +50,51 @@ def declared(events: Iterable[Event]) -> list[Rules]:
     return list(found.values())
 
 
-def _groups(inputs: Mapping[str, Any]) -> Sequence[Group] | None:
-    """None where a part that is needed is unknown, or is nothing that Prometheus could read."""
-    spec = inputs.get("spec")
-    groups = spec.get("groups", []) if isinstance(spec, Mapping) else None
-    if not isinstance(groups, list):
+def deployed(resources: Iterable[Mapping[str, Any]]) -> list[Rules]:
+    """Those of a state (`pulumi stack export`), as the cluster answered when they were written.
+
+    Without what is not the stack's own, and what an `up` has replaced and not deleted yet.
+    """
+    return [
+        Rules(each["urn"], _groups(each.get("outputs") or {}))
+        for each in resources
+        if each["type"].endswith(_KIND) and not each.get("external") and not each.get("delete")
+    ]
+
+
+def _groups(properties: Mapping[str, Any]) -> Sequence[Group] | None:
+    """None where a part that is needed is secret or unknown, or nothing that Prometheus reads."""
+    spec = properties.get("spec")
+    if not isinstance(spec, Mapping) or _is_marked(spec):
         return None
-    for group in groups:
-        rules = (group.get("rules") or []) if isinstance(group, Mapping) else None
-        if not isinstance(rules, list) or not all(map(_is_readable, rules)):
-            return None
-    return groups
+    groups = spec.get("groups", [])
+    return groups if isinstance(groups, list) and all(map(_is_readable, groups)) else None
 
 
-def _is_readable(rule: object) -> bool:
+def _is_readable(group: object) -> bool:
+    if not isinstance(group, Mapping) or _is_marked(group) or _is_marked(group.get("name")):
+        return False
+    rules = group.get("rules") or []
+    return isinstance(rules, list) and all(map(_is_readable_rule, rules))
+
+
+def _is_readable_rule(rule: object) -> bool:
     texts = (dict, type(None))
+    if not isinstance(rule, Mapping):
+        return False
+    labels = rule.get("labels")
     return (
-        isinstance(rule, Mapping)
-        and isinstance(rule.get("expr"), str)
+        isinstance(rule.get("expr"), str)
         and rule["expr"] != UNKNOWN
-        and isinstance(rule.get("labels"), texts)
+        and isinstance(labels, texts)
         and isinstance(rule.get("annotations"), texts)
+        and not any(map(_is_marked, (rule.get("alert"), labels, *(labels or {}).values())))
     )
+
+
+def _is_marked(value: object) -> bool:
+    """A secret, as the engine writes it: it looks like a map of the resource's own."""
+    return isinstance(value, Mapping) and SPECIAL_SIG_KEY in value
 
 
 def check(declarations: Sequence[Rules], place: Place) -> list[Item]:

@@ -15,7 +15,8 @@ from gate.stacks.engine import Run
 from promotion.approvals import subject
 from promotion.author import Author
 from promotion.create_release import create_release
-from promotion.gate import GateResult, Outcome
+from promotion.gate import GateResult, Outcome, passed
+from promotion.gates import alerts_quiet
 from promotion.judge import Repository, judged
 from promotion.proposal import Move, Proposal
 from promotion.pulumi_stack import PulumiStack, State, Update
@@ -236,6 +237,30 @@ def test_a_waiver_of_the_target_counts(root: Path, release: Release) -> None:
     by_name = {gate.gate: gate for gate in judge(root, release).gates}
     assert by_name["target drift"].outcome == Outcome.WAIVED
     assert by_name["source drift"].outcome == Outcome.COULD_NOT_CHECK
+
+
+def test_alerts_of_what_the_source_runs_are_asked_for_in_the_soak_of_the_target(
+    root: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev, staging = (reading.stack_file(stack, root / "stacks") for stack in ("dev", "staging"))
+    url = "http://127.0.0.1:9"
+    dev.write_text(f"{dev.read_text()}  moe-serving:promotion:\n    prometheus_url: {url}\n")
+    staging.write_text(staging.read_text().replace("soak_hours: 1\n", "soak_hours: 7\n"))
+    evidence = next(g for g in judge(root, release).gates if g.gate == "alerts quiet").evidence
+    assert evidence.startswith("the state of dev has no alert")
+
+    given: list[Any] = []
+
+    def played(*said: Any) -> GateResult:
+        given.extend(said)
+        return passed(alerts_quiet.GATE, "played")
+
+    monkeypatch.setattr(alerts_quiet, "judge", played)
+    judge(root, release)
+    stack, asked, resources, window, _ = given
+    assert (stack, asked) == ("dev", url)
+    assert {each["urn"] for each in resources} == {URN, f"{URN}::bucket"}
+    assert (window.since, window.hours) == (STARTED, 7)
 
 
 def test_the_program_is_that_of_the_release_wherever_the_checkout_is(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
+from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
 
 from catalog.alerts.scenes.scene import RUNBOOK_URL, groups
 from gate.report import Item, Place
@@ -15,6 +16,7 @@ from tests.gate.stacks.recorded import Event, step
 TYPE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 PLACE = Place("stacks/Pulumi.dev.yaml")
 TEXTS = {"summary": "s", "description": "d", "runbook_url": "https://example.com"}
+SECRET = {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "ciphertext": "v1:abc"}
 GOOD = {"alert": "Good", "expr": "vllm:kv_cache_usage_perc > 0.9", "annotations": TEXTS}
 
 
@@ -66,12 +68,53 @@ def test_a_rule_that_says_nothing_refuses(rule: dict[str, Any], says: str) -> No
         {"groups": [{"rules": [7]}]},
         {"groups": [{"rules": [{**GOOD, "expr": UNKNOWN}]}]},
         {"groups": [{"rules": [{**GOOD, "labels": UNKNOWN}]}]},
+        SECRET,
+        {"groups": SECRET},
+        {"groups": [SECRET]},
+        {"groups": [{"name": SECRET, "rules": [GOOD]}]},
+        {"groups": [{"rules": SECRET}]},
+        {"groups": [{"rules": [SECRET]}]},
+        {"groups": [{"rules": [{**GOOD, "alert": SECRET}]}]},
+        {"groups": [{"rules": [{**GOOD, "labels": SECRET}]}]},
+        {"groups": [{"rules": [{**GOOD, "labels": {"severity": SECRET}}]}]},
     ],
 )
 def test_rules_that_cannot_be_read_refuse(spec: Any) -> None:
     (item,) = found(declares(spec))
     assert item.kind == Kind.COULD_NOT_CHECK
     assert item.refuses
+    (deployed,) = alert_rules.deployed([resource(spec)])
+    assert deployed.groups is None
+
+
+def resource(spec: Any, **said: Any) -> dict[str, Any]:
+    """As a state has it."""
+    return {
+        "type": TYPE,
+        "urn": f"urn:pulumi:s::p::{TYPE}::mine",
+        "outputs": {"spec": spec},
+        **said,
+    }
+
+
+def test_what_is_deployed_is_what_the_cluster_answered() -> None:
+    group = {"name": "g", "rules": [{**GOOD, "annotations": {**TEXTS, "runbook_url": SECRET}}]}
+    other: dict[str, Any] = {"spec": {"groups": []}}
+    (found,) = alert_rules.deployed([resource({"groups": [group]}, inputs=other)])
+    assert found.urn.endswith("::mine")
+    assert found.groups == [group]
+
+
+@pytest.mark.parametrize(
+    "said", [{"external": True}, {"delete": True}, {"type": "kubernetes:core/v1:ConfigMap"}]
+)
+def test_what_is_not_the_stacks_own_is_not_deployed(said: dict[str, Any]) -> None:
+    assert alert_rules.deployed([resource({"groups": []}, **said)]) == []
+
+
+def test_a_resource_without_an_answer_cannot_be_read() -> None:
+    (found,) = alert_rules.deployed([resource(None, outputs=None)])
+    assert found.groups is None
 
 
 def test_rules_that_go_away_are_not_judged() -> None:
