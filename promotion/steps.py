@@ -129,7 +129,7 @@ def _apply(entry: Entry, judged: Judged, repository: Repository) -> str:
         repository.tell(f"{entry.target}: pulumi up again, past the lock of a process that is gone")
         run = _up(entry, judged)
     if not (was_killed and is_locked(run.output)):
-        note.unlink()
+        note.unlink(missing_ok=True)
     return _why_not(run) if run.exit_code else _not_as_released(judged)
 
 

@@ -130,10 +130,12 @@ def _applied_unseen(
     deployed = {pair[0] for pair in map(anchored, updates) if pair}
     oldest = min((update.started for update in updates), default=None)
     for number, entry in entries.items():
-        if entry is None or entry.stage != "applied" or entry.ends in (None, *deployed):
+        if entry is None or entry.stage != "applied" or entry.ends is None:
             continue
-        begun = entries.get(entry.ends or 0)
-        follows_on_another = bool(deployed) and (entry.ends or 0) > min(deployed)
+        if entry.ends in deployed:
+            continue
+        begun = entries.get(entry.ends)
+        follows_on_another = bool(deployed) and entry.ends > min(deployed)
         is_younger = oldest is not None and begun is not None and begun.time >= oldest
         if follows_on_another or is_younger:
             yield number, f"Pulumi has never deployed entry {entry.ends}, which this one ends"
