@@ -4,6 +4,7 @@ Every scene has a Prometheus of its own, and all of them run at the same time: c
 again, on a clock that runs `SPEED` times as fast (`sandbox.monitoring.compressed_time`).
 """
 
+import gc
 import json
 import math
 import shutil
@@ -197,6 +198,9 @@ def watched(
     prometheus_tools: PrometheusTools, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Watched]:
     """All scenes, watched at the same time."""
+    # The players are threads here, and are scraped several times a second: with all that other
+    # tests have left, a collection halts them for longer than that.
+    gc.freeze()
     folder = tmp_path_factory.mktemp("prometheus")
     now_s = time.time()
     began_s = now_s - HISTORY_S / SPEED
