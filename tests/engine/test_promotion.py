@@ -1,6 +1,7 @@
 """Promotions of a small program on the real engine: the journey, and what is refused for what."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -229,6 +230,9 @@ class TestTwoAtOnce:
         assert sum(won) == 1, ended
         told = json.loads(ended[won.index(False)][0])["error"]
         assert "somebody else has changed" in told or "locked" in told or "plan" in told, told
+        if won[1]:
+            take_record_of(clone, repository.root)
+        assert repository.moe("history", "verify", "dev").returncode == 0
         repository.commit("promoted")
 
 
@@ -281,6 +285,7 @@ class TestGates:
         repository.change("dev", "gpu_node_group", ami_release_version="1.34.9-20261015")
         said = repository.moe_json("promote", "local", "dev", "--release", first)
         by_gate = {gate["gate"]: gate for gate in said["gates"]}
+        assert by_gate, said
         assert by_gate["source"]["outcome"] == "fail"
         assert by_gate["settings"]["outcome"] == "fail"
         assert "1.34" in " ".join(by_gate["settings"]["details"])
@@ -300,6 +305,14 @@ def started(repository: Repository, root: Path) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def take_record_of(winner: Path, loser: Path) -> None:
+    """What who lost does: the own entry goes, and that of the winner is pulled."""
+    shutil.rmtree(loser / "releases")
+    shutil.copytree(winner / "releases", loser / "releases")
+    file = Path("stacks") / "Pulumi.dev.yaml"
+    shutil.copy(winner / file, loser / file)
 
 
 def urn(repository: Repository, name: str, stack: str = "staging") -> str:
