@@ -52,7 +52,8 @@ def _with_new(text: str, sibling: Node, value: Node, written: str) -> str:
         return f"{text[:end]}, {written}{text[end:]}"
     line_end = _LINE_END.search(text, end)
     at = line_end.start() if line_end else len(text)
-    new_line = (line_end[0] if line_end else "") or "\n"
+    # The last line may have none: then that of the others.
+    new_line = (line_end[0] if line_end else "") or ("\r\n" if "\r\n" in text else "\n")
     return f"{text[:at]}{new_line}{line}{written}{text[at:]}"
 
 

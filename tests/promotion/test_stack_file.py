@@ -107,6 +107,16 @@ def test_the_repository_of_an_image_stays() -> None:
     assert f"image: registry.example:5000/team/vllm@{NEW_VALUES[IMAGE]}\n" in after
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_new_key_behind_a_last_line_without_an_end(line_end: str) -> None:
+    charts = YAML(typ="safe").load(LOCAL)["config"][f"{PROJECT}:charts"]
+    lines = "\n".join(f"    {key}: {version}" for key, version in charts.items())
+    bare = re.sub(rf"(?m)^  {PROJECT}:charts:\n(    .*\n)+|^encryptionsalt.*\n", "", LOCAL)
+    text = f"{bare}  {PROJECT}:charts:\n{lines}".replace("\n", line_end)
+    after = applied(text, {"charts.leader_worker_set": NEW_VALUES["charts.leader_worker_set"]})
+    assert after == f"{text}{line_end}    leader_worker_set: 0.10.0"
+
+
 def test_a_key_at_its_default_is_put_beside_its_kind_above_what_is_said_of_the_next() -> None:
     text = LOCAL.replace("    kube_prometheus_stack: 88.5.3\n", _WITH_COMMENT)
     after = applied(text, {"charts.keda": "2.22.0", "charts.leader_worker_set": "0.10.0"})
