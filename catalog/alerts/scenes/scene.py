@@ -52,11 +52,11 @@ class Scene:
     step_min: int = 1
 
 
-def unit_test(scene: Scene, name: str) -> dict[str, Any]:
+def unit_test(scene: Scene, alert: Alert, name: str) -> dict[str, Any]:
     """The scene for promtool, which says its name where something comes out otherwise."""
-    expectations = [_expectation(scene, minute, firing=False) for minute in scene.quiet_min]
+    expectations = [_expectation(scene, alert, minute, firing=False) for minute in scene.quiet_min]
     if scene.firing_min is not None:
-        expectations.append(_expectation(scene, scene.firing_min, firing=True))
+        expectations.append(_expectation(scene, alert, scene.firing_min, firing=True))
     return {
         "name": name,
         "interval": f"{scene.step_min}m",
@@ -65,8 +65,7 @@ def unit_test(scene: Scene, name: str) -> dict[str, Any]:
     }
 
 
-def _expectation(scene: Scene, minute: int, *, firing: bool) -> dict[str, Any]:
-    alert = alerts()[scene.alert]
+def _expectation(scene: Scene, alert: Alert, minute: int, *, firing: bool) -> dict[str, Any]:
     expected = {
         "exp_labels": {**scene.labels, "severity": alert.severity},
         "exp_annotations": {
