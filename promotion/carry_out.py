@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from durable.locks import LockHeldError, held_lock
-from durable.places import cache_root, checkout_key
 from gate.formats.printable import one_line
 from promotion import steps
 from promotion.anchor import anchored
@@ -16,6 +15,7 @@ from promotion.commit import commit_here, commit_on_branch, refuse_uncommitted, 
 from promotion.errors import NothingToDoError, RefusedError
 from promotion.gates import record
 from promotion.judge import Judged, Repository
+from promotion.locks import move_lock
 from promotion.places import RECORD
 from promotion.proposal import Move, Proposal
 from promotion.record import Entry, open_entry, read, text_of
@@ -50,8 +50,7 @@ def alone(repository: Repository, stack: str, purpose: str) -> Iterator[None]:
     The second is told who is first: RefusedError. In two checkouts the backend tells, by its lock
     or by its history.
     """
-    key = checkout_key(repository.root)
-    lock = cache_root() / "locks" / f"promotion-{key}-{stack}.lock"
+    lock = move_lock(repository.root, stack)
     try:
         with held_lock(lock, purpose, on_wait=lambda holder: None, wait_seconds=0):
             yield

@@ -18,9 +18,14 @@ _HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 _LOCKED = "the stack is currently locked by"
 
 
+def move_lock(root: Path, stack: str) -> Path:
+    """Held by who moves a release to a stack from the checkout in `root`."""
+    return cache_root() / "locks" / f"promotion-{checkout_key(root)}-{stack}.lock"
+
+
 def up_note(root: Path, stack: str) -> Path:
     """Is there while `up` of a stack runs from the checkout in `root`, and after it was killed."""
-    return cache_root() / "locks" / f"promotion-{checkout_key(root)}-{stack}.up"
+    return move_lock(root, stack).with_suffix(".up")
 
 
 def is_locked(output: str) -> bool:

@@ -55,12 +55,11 @@ def begin(entry: Entry, repository: Repository) -> None:
     repository.record(entry.target).append(entry)
 
 
-def write(proposal: Proposal, repository: Repository) -> Path:
-    """Puts the release into the stack's file; the file."""
+def write(proposal: Proposal, repository: Repository) -> None:
+    """Puts the release into the stack's file."""
     path = stack_file(proposal.move.target, repository.root / "stacks")
     if text_in(path) != proposal.file_after:
         replace_file(path, proposal.file_after)
-    return path
 
 
 def check_file(proposal: Proposal, repository: Repository) -> Path:

@@ -128,6 +128,7 @@ def _applied_unseen(
     The history of a stack that was created again, or imported, is younger than its record.
     """
     deployed = {pair[0] for pair in map(anchored, updates) if pair}
+    first = min(deployed, default=None)
     oldest = min((update.started for update in updates), default=None)
     for number, entry in entries.items():
         if entry is None or entry.stage != "applied" or entry.ends is None:
@@ -135,7 +136,7 @@ def _applied_unseen(
         if entry.ends in deployed:
             continue
         begun = entries.get(entry.ends)
-        follows_on_another = bool(deployed) and entry.ends > min(deployed)
+        follows_on_another = first is not None and entry.ends > first
         is_younger = oldest is not None and begun is not None and begun.time >= oldest
         if follows_on_another or is_younger:
             yield number, f"Pulumi has never deployed entry {entry.ends}, which this one ends"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from durable.places import cache_root
 from promotion.gate import GateResult, could_not_check, failed, passed
+from promotion.gates.of_check import WITHOUT_PROMTOOL
 
 GATE = "alert tests"
 
@@ -23,7 +24,7 @@ def judge(program: Path, promtool: Path | None) -> GateResult:
         return could_not_check(
             GATE,
             "promtool is not built here, and plays the scenes",
-            remedy="put promtool on PATH, or let --promtool build it, once, in minutes",
+            remedy=WITHOUT_PROMTOOL,
         )
     if not (program / _SCENES.replace(".", "/") / "__main__.py").exists():
         return could_not_check(

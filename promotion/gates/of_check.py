@@ -8,6 +8,8 @@ from policies.finding import Kind
 from promotion.gate import GateResult, could_not_check, failed, passed
 
 PREVIEW = "preview"
+WITHOUT_PROMTOOL = "put promtool on PATH, or let --promtool build it, once, in minutes"
+"""What to do where a gate needs it."""
 
 _FIXES = {
     "settings": "the target cannot take this release as it is: change its file first",
@@ -46,7 +48,7 @@ def _of(gate: str, section: Section, needs_promtool: bool) -> GateResult:
         return could_not_check(
             gate,
             evidence,
-            remedy="put promtool on PATH, or let --promtool build it, once, in minutes",
+            remedy=WITHOUT_PROMTOOL,
         )
     return passed(gate, evidence)
 
